@@ -1,0 +1,1 @@
+"""The background side of a helpdesk, built on toril."""

@@ -1,0 +1,1 @@
+"""A job engine for Python on Valkey/Redis that speaks the data format of BullMQ."""
