@@ -1,0 +1,86 @@
+"""Every error that toril raises.
+
+TorilError
+├── ConnectionFailed      the server cannot be reached, or the connection broke
+├── ServerRefused         the server answered with an error (READONLY, OOM, NOAUTH, …)
+├── InvalidOption         an option, a URL or a name that cannot be meant (also a ValueError)
+├── InvalidPayload        job data that does not fit its definition, or cannot be encoded
+├── UnknownJob            a job name that no definition knows
+├── JobError
+│   ├── JobNotFound       no job of that id
+│   ├── JobNotInState     the job is not in the state that the call needs
+│   ├── JobLocked         a worker is running the job
+│   ├── JobFailed         raised by `Job.wait`: the job failed for good
+│   └── WaitTimeout       raised by `Job.wait`: not finished in time (also a TimeoutError)
+├── QueueNotPaused        `obliterate` needs a paused queue
+└── QueueActive           `obliterate` without `force` on a queue with running jobs
+"""
+
+from __future__ import annotations
+
+
+class TorilError(Exception):
+    """The root of toril's errors."""
+
+
+class ConnectionFailed(TorilError):
+    """The server cannot be reached, or the connection broke before its answer.
+
+    After a broken connection it is not known whether the call was carried out.
+    """
+
+
+class ServerRefused(TorilError):
+    """The server answered with an error; `code` is its first word, e.g. `OOM` or `READONLY`."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.code: str = message.partition(" ")[0]
+
+
+class InvalidOption(TorilError, ValueError):
+    """An option, a URL or a name is wrong; the message names it."""
+
+
+class InvalidPayload(TorilError, ValueError):
+    """Job data does not fit its definition, or cannot be written as JSON; the message names the field."""
+
+
+class UnknownJob(TorilError):
+    """No definition knows a job of this name."""
+
+
+class JobError(TorilError):
+    """Something is wrong with one job, named by `job_id`."""
+
+    def __init__(self, message: str, job_id: str) -> None:
+        super().__init__(message)
+        self.job_id = job_id
+
+
+class JobNotFound(JobError):
+    """There is no job of this id in the queue."""
+
+
+class JobNotInState(JobError):
+    """The job is not in the state that the call needs."""
+
+
+class JobLocked(JobError):
+    """A worker is running the job, so it cannot be removed."""
+
+
+class JobFailed(JobError):
+    """The awaited job failed for good; the message is its failed reason."""
+
+
+class WaitTimeout(JobError, TimeoutError):
+    """The awaited job did not finish in time. It may still do so."""
+
+
+class QueueNotPaused(TorilError):
+    """`obliterate` needs a paused queue."""
+
+
+class QueueActive(TorilError):
+    """`obliterate` without `force` on a queue whose jobs are running."""

@@ -1,0 +1,181 @@
+"""The values around a job: its states, its options, and what is asked for when one is added."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any, TypedDict
+
+from .errors import InvalidOption
+from .options import MAX_PRIORITY, Backoff, Deduplication, Keep, seconds, whole
+
+Json = Any
+"""Whatever JSON can say: None, bool, int, float, str, list of these, dict of str to these."""
+
+
+class JobState(StrEnum):
+    """Where a job is. Jobs move only inside scripts on the server; see docs/lifecycle.md."""
+
+    WAITING = "waiting"
+    PRIORITIZED = "prioritized"
+    DELAYED = "delayed"
+    ACTIVE = "active"
+    WAITING_CHILDREN = "waiting-children"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+class JobKeywords(TypedDict, total=False):
+    """The keyword options of `Queue.add`, `NewJob` and `JobDefinition.options`."""
+
+    delay: float | timedelta
+    priority: int
+    attempts: int
+    backoff: Backoff | float | None
+    job_id: str | None
+    lifo: bool
+    deduplication: Deduplication | None
+    timeout: float | timedelta | None
+    keep_completed: Keep | bool | None
+    keep_failed: Keep | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class JobOptions:
+    """Checked options of one job.
+
+    Attributes:
+        delay: Seconds until the job may run, by the server's clock.
+        priority: 0 (none, first of all) or 1 (highest) to 2,097,151 (lowest).
+        attempts: How many runs may fail before the job is failed, 1 or more.
+        backoff: Wait between attempts; a plain number means fixed seconds.
+        job_id: The job's own id instead of a counted one; a second add of it is the same job.
+        lifo: Put it before the waiting jobs instead of behind them.
+        timeout: Seconds that one run may take (toril's own: Node workers do not look at it).
+        keep_completed, keep_failed: Retention; None leaves it to the worker, True keeps none
+            (as BullMQ's `removeOnComplete: true` is `Keep(count=0)`), False keeps all.
+    """
+
+    delay: float = 0.0
+    priority: int = 0
+    attempts: int = 1
+    backoff: Backoff | None = None
+    job_id: str | None = None
+    lifo: bool = False
+    deduplication: Deduplication | None = None
+    timeout: float | None = None
+    keep_completed: Keep | None = None
+    keep_failed: Keep | None = None
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        delay: float | timedelta = 0.0,
+        priority: int = 0,
+        attempts: int = 1,
+        backoff: Backoff | float | None = None,
+        job_id: str | None = None,
+        lifo: bool = False,
+        deduplication: Deduplication | None = None,
+        timeout: float | timedelta | None = None,
+        keep_completed: Keep | bool | None = None,
+        keep_failed: Keep | bool | None = None,
+    ) -> JobOptions:
+        """Check options and return them.
+
+        Raises:
+            InvalidOption: one of them is wrong; the message names it.
+        """
+        if job_id is not None:
+            _check_id(job_id)
+        if backoff is not None and not isinstance(backoff, Backoff):
+            backoff = Backoff.fixed(backoff)
+        limit = None if timeout is None else seconds(timeout, "timeout")
+        if limit == 0:
+            raise InvalidOption("timeout must be more than 0 seconds")
+        return cls(
+            delay=seconds(delay, "delay"),
+            priority=whole(priority, "priority", 0, MAX_PRIORITY),
+            attempts=whole(attempts, "attempts", 1, 2**31),
+            backoff=backoff,
+            job_id=job_id,
+            lifo=lifo,
+            deduplication=deduplication,
+            timeout=limit,
+            keep_completed=_keep(keep_completed),
+            keep_failed=_keep(keep_failed),
+        )
+
+
+def _keep(value: Keep | bool | None) -> Keep | None:
+    if isinstance(value, bool):
+        return Keep(count=0) if value else Keep()
+    return value
+
+
+def _check_id(job_id: str) -> None:
+    if not isinstance(job_id, str) or not job_id:
+        raise InvalidOption("job_id must be a non-empty text")
+    if len(job_id) > 512:
+        raise InvalidOption("job_id must have at most 512 characters")
+    if job_id.isdigit():
+        raise InvalidOption(f"job_id must not be a whole number ({job_id}): counted ids are")
+    if ":" in job_id and len(job_id.split(":")) != 3:
+        raise InvalidOption(f"job_id must not contain ':' ({job_id})")
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """A job that is about to be added: `NewJob("welcome", {...}, priority=1)`.
+
+    Raises:
+        InvalidOption: the name is empty or an option is wrong.
+    """
+
+    name: str
+    data: Json
+    options: JobOptions = field(default_factory=JobOptions)
+
+    def __init__(
+        self,
+        name: str,
+        data: Json = None,
+        *,
+        delay: float | timedelta = 0.0,
+        priority: int = 0,
+        attempts: int = 1,
+        backoff: Backoff | float | None = None,
+        job_id: str | None = None,
+        lifo: bool = False,
+        deduplication: Deduplication | None = None,
+        timeout: float | timedelta | None = None,
+        keep_completed: Keep | bool | None = None,
+        keep_failed: Keep | bool | None = None,
+    ) -> None:
+        if not isinstance(name, str) or not name:
+            raise InvalidOption("a job's name must be a non-empty text")
+        object.__setattr__(self, "name", name)
+        object.__setattr__(self, "data", data)
+        options = JobOptions.of(
+            delay=delay,
+            priority=priority,
+            attempts=attempts,
+            backoff=backoff,
+            job_id=job_id,
+            lifo=lifo,
+            deduplication=deduplication,
+            timeout=timeout,
+            keep_completed=keep_completed,
+            keep_failed=keep_failed,
+        )
+        object.__setattr__(self, "options", options)
+
+    @classmethod
+    def with_options(cls, name: str, data: Json, options: JobOptions) -> NewJob:
+        """Make one from options that are already checked."""
+        made = cls(name, data)
+        object.__setattr__(made, "options", options)
+        return made

@@ -1,0 +1,150 @@
+"""Options of a job as small frozen values, checked where they are made.
+
+Durations are seconds (float) or `timedelta`; the wire has whole milliseconds.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from dataclasses import dataclass
+from datetime import timedelta
+
+from .errors import InvalidOption
+
+MAX_PRIORITY = 2**21 - 1
+"""BullMQ's PRIORITY_LIMIT: a higher one would not fit beside the counter in a sorted set's score."""
+
+MAX_DELAY = 10 * 365 * 86400.0
+"""Ten years. A delayed job's score is its time in ms times 4096; past 2^53 it would lose digits."""
+
+
+def seconds(value: float | timedelta, name: str) -> float:
+    """Return a duration in seconds, checked.
+
+    Raises:
+        InvalidOption: it is no number, negative, not finite or longer than `MAX_DELAY`.
+    """
+    if isinstance(value, timedelta):
+        value = value.total_seconds()
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InvalidOption(f"{name} must be seconds or a timedelta, not {type(value).__name__}")
+    if not math.isfinite(value) or value < 0:
+        raise InvalidOption(f"{name} must be a finite number of seconds, 0 or more, not {value}")
+    if value > MAX_DELAY:
+        raise InvalidOption(f"{name} must be at most ten years, not {value} s")
+    return float(value)
+
+
+def milliseconds(value: float | timedelta, name: str) -> int:
+    """Return a checked duration in whole milliseconds, as the wire has it."""
+    return round(seconds(value, name) * 1000)
+
+
+def whole(value: int, name: str, low: int, high: int) -> int:
+    """Return a whole number, checked to be within its bounds.
+
+    Raises:
+        InvalidOption: it is no whole number or out of bounds.
+    """
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise InvalidOption(f"{name} must be a whole number, not {type(value).__name__}")
+    if not low <= value <= high:
+        raise InvalidOption(f"{name} must be from {low} to {high}, not {value}")
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """How long to wait before the next attempt.
+
+    Attributes:
+        type: `fixed`, `exponential`, or the name of a strategy that the worker was given.
+        delay: Seconds before the second attempt; doubled for each further one if exponential.
+        jitter: Share of the delay that is random, 0 to 1: the delay is drawn from
+            `delay * (1 - jitter)` to `delay`, as BullMQ does.
+    """
+
+    type: str
+    delay: float = 0.0
+    jitter: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not self.type or not isinstance(self.type, str):
+            raise InvalidOption("backoff type must be a name")
+        object.__setattr__(self, "delay", seconds(self.delay, "backoff delay"))
+        if not 0 <= self.jitter <= 1:
+            raise InvalidOption(f"backoff jitter must be from 0 to 1, not {self.jitter}")
+
+    @classmethod
+    def fixed(cls, delay: float | timedelta, *, jitter: float = 0.0) -> Backoff:
+        """The same delay before each attempt."""
+        return cls("fixed", seconds(delay, "backoff delay"), jitter)
+
+    @classmethod
+    def exponential(cls, delay: float | timedelta, *, jitter: float = 0.0) -> Backoff:
+        """A delay that doubles with each attempt: `delay`, `2 * delay`, `4 * delay`, …"""
+        return cls("exponential", seconds(delay, "backoff delay"), jitter)
+
+    @classmethod
+    def custom(cls, name: str, delay: float | timedelta = 0.0) -> Backoff:
+        """A strategy that the worker was given under this name (`Worker(backoffs={name: …})`)."""
+        return cls(name, seconds(delay, "backoff delay"))
+
+    def wait(self, attempts_made: int, rand: float | None = None) -> float:
+        """Return the seconds to wait after `attempts_made` attempts (1 or more).
+
+        Args:
+            attempts_made: How many attempts have failed, this one included.
+            rand: A number from 0 to 1 to use for the jitter; drawn if None.
+
+        Raises:
+            InvalidOption: the type is neither `fixed` nor `exponential`.
+        """
+        if self.type == "fixed":
+            longest = self.delay
+        elif self.type == "exponential":
+            longest = min(self.delay * 2.0 ** min(attempts_made - 1, 60), MAX_DELAY)
+        else:
+            raise InvalidOption(f"unknown backoff {self.type!r}: give its strategy to the worker")
+        if not self.jitter:
+            return longest
+        share = random.random() if rand is None else rand
+        return longest * (1 - self.jitter) + longest * self.jitter * share
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """How long finished jobs are kept: the newest `count`, and none older than `age` seconds.
+
+    `Keep()` keeps all; `Keep(count=0)` keeps none.
+    """
+
+    count: int | None = None
+    age: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.count is not None:
+            whole(self.count, "keep count", 0, 2**53)
+        if self.age is not None:
+            object.__setattr__(self, "age", seconds(self.age, "keep age"))
+
+
+@dataclass(frozen=True, slots=True)
+class Deduplication:
+    """At most one job of this key at a time.
+
+    Without `ttl` (simple mode) further adds are the same job until it has finished; with `ttl`
+    (throttle mode) for that many seconds, finished or not.
+    """
+
+    key: str
+    ttl: float | None = None
+
+    def __post_init__(self) -> None:
+        if not self.key or not isinstance(self.key, str):
+            raise InvalidOption("deduplication key must be a non-empty text")
+        if self.ttl is not None:
+            object.__setattr__(self, "ttl", seconds(self.ttl, "deduplication ttl"))
+            if self.ttl <= 0:
+                raise InvalidOption("deduplication ttl must be more than 0 seconds")

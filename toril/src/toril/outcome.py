@@ -1,0 +1,41 @@
+"""How a handler steers its job: by returning a result, or by raising one of these."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from .options import seconds
+
+
+class Outcome(Exception):
+    """The root of what a handler may raise to steer its job. Not an error of toril."""
+
+
+class Retry(Outcome):
+    """Run the job again after `delay` seconds; this run counts as an attempt.
+
+    When no attempt is left, the job fails.
+
+    Raises:
+        InvalidOption: `delay` is negative or not a finite number.
+    """
+
+    def __init__(self, delay: float | timedelta = 0.0, reason: str = "retry asked for by the handler") -> None:
+        super().__init__(reason)
+        self.delay = seconds(delay, "delay")
+
+
+class Snooze(Outcome):
+    """Run the job again after `delay` seconds; this run does not count as an attempt.
+
+    Raises:
+        InvalidOption: `delay` is negative or not a finite number.
+    """
+
+    def __init__(self, delay: float | timedelta, reason: str = "snoozed by the handler") -> None:
+        super().__init__(reason)
+        self.delay = seconds(delay, "delay")
+
+
+class Fail(Outcome):
+    """Fail the job for good, whatever attempts are left. Node's name for it is UnrecoverableError."""
