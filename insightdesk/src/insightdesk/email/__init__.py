@@ -1,0 +1,1 @@
+"""Mail: what is said, to whom, and proof that it was said once."""

@@ -1,0 +1,68 @@
+"""The jobs of the `email` queue. Node producers send the same payloads, in camelCase."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import toril
+
+from insightdesk.email.kinds import NotificationKind
+from insightdesk.jobs import HIGH, app
+
+__all__ = ["send_email", "send_ticket_notification", "send_welcome"]
+
+_KEEP_COMPLETED = toril.Keep(count=10_000, age=3600.0)
+_KEEP_FAILED = toril.Keep(count=10_000, age=86_400.0)
+
+
+@app.job(
+    "email",
+    name="send",
+    attempts=HIGH.attempts,
+    backoff=HIGH.backoff,
+    priority=HIGH.priority,
+    timeout=60.0,
+    keep_completed=_KEEP_COMPLETED,
+    keep_failed=_KEEP_FAILED,
+)
+async def send_email(job: toril.JobContext, to: str, subject: str, template: str, data: dict[str, Any]) -> None:
+    """Sends one mail from a named template."""
+    from insightdesk.email import service
+
+    await service.send_generic(job.id, to, subject, template, data)
+
+
+@app.job(
+    "email",
+    name="welcome",
+    attempts=5,
+    backoff=toril.Backoff.exponential(60.0, jitter=0.1),
+    priority=1,
+    timeout=60.0,
+    keep_completed=_KEEP_COMPLETED,
+    keep_failed=_KEEP_FAILED,
+)
+async def send_welcome(job: toril.JobContext, user_id: str, email: str, name: str) -> None:
+    """Greets a new user."""
+    from insightdesk.email import service
+
+    await service.send_welcome(job.id, user_id, email, name)
+
+
+@app.job(
+    "email",
+    name="ticket-notification",
+    attempts=3,
+    backoff=toril.Backoff.exponential(30.0, jitter=0.1),
+    priority=1,
+    timeout=60.0,
+    keep_completed=_KEEP_COMPLETED,
+    keep_failed=_KEEP_FAILED,
+)
+async def send_ticket_notification(
+    job: toril.JobContext, ticket_id: str, recipient_id: str, type: NotificationKind
+) -> None:
+    """Tells one person what happened to a ticket."""
+    from insightdesk.email import service
+
+    await service.send_notification(job.id, ticket_id, recipient_id, type)

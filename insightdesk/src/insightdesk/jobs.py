@@ -1,0 +1,31 @@
+"""The one Toril application of the helpdesk, and the presets that its job definitions share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import toril
+
+__all__ = ["HIGH", "LOW", "MEDIUM", "Preset", "app"]
+
+
+@dataclass(frozen=True)
+class Preset:
+    """What a class of jobs has in common.
+
+    Attributes:
+        attempts: how often a job is tried in all.
+        backoff: the wait before each further try.
+        priority: 1 is served first.
+    """
+
+    attempts: int
+    backoff: toril.Backoff
+    priority: int
+
+
+HIGH = Preset(attempts=5, backoff=toril.Backoff.exponential(30.0, jitter=0.1), priority=1)
+MEDIUM = Preset(attempts=3, backoff=toril.Backoff.exponential(60.0, jitter=0.1), priority=5)
+LOW = Preset(attempts=2, backoff=toril.Backoff.exponential(300.0, jitter=0.1), priority=10)
+
+app = toril.Toril()

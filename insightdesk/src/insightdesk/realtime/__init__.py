@@ -1,0 +1,1 @@
+"""Live notifications over Socket.IO, and the inbox behind them."""

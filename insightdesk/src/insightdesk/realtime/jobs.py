@@ -1,0 +1,28 @@
+"""The job of the `notifications` queue: one event to the inbox and the screen of each recipient."""
+
+from __future__ import annotations
+
+import toril
+
+from insightdesk.jobs import MEDIUM, app
+
+__all__ = ["notify_ticket"]
+
+
+@app.job(
+    "notifications",
+    name="ticket",
+    attempts=MEDIUM.attempts,
+    backoff=MEDIUM.backoff,
+    priority=MEDIUM.priority,
+    timeout=30.0,
+    keep_completed=toril.Keep(count=10_000, age=3600.0),
+    keep_failed=toril.Keep(count=10_000, age=86_400.0),
+)
+async def notify_ticket(
+    job: toril.JobContext, ticket_id: str, action: str, actor_id: str | None, recipient_ids: list[str]
+) -> None:
+    """Stores and emits a notification for each recipient but the actor."""
+    from insightdesk.realtime import service
+
+    await service.notify(job.id, ticket_id, action, actor_id, recipient_ids)
