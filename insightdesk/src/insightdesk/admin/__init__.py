@@ -1,0 +1,1 @@
+"""What only an administrator may see, and the probes."""

@@ -1,0 +1,49 @@
+"""Deliveries: every mail that was to be sent, and what became of it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import ForeignKey, Index, func
+from sqlalchemy.orm import Mapped, mapped_column
+
+from insightdesk.database import Base, Owned, text_enum
+
+
+class DeliveryState(StrEnum):
+    """What became of a mail."""
+
+    QUEUED = "queued"
+    SENDING = "sending"
+    SENT = "sent"
+    REFUSED = "refused"
+    SUPPRESSED = "suppressed"
+    FAILED = "failed"
+
+
+class Delivery(Owned, Base):
+    """One mail to one recipient. The idempotency key makes a retried job find it instead of a second."""
+
+    __tablename__ = "deliveries"
+    __table_args__ = (
+        Index("ix_deliveries_recent", "organization_id", "created_at"),
+        Index("ix_deliveries_recipient", "organization_id", "recipient", "created_at"),
+    )
+
+    user_id: Mapped[str | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    ticket_id: Mapped[str | None] = mapped_column(ForeignKey("tickets.id", ondelete="SET NULL"))
+    recipient: Mapped[str]
+    template: Mapped[str]
+    subject: Mapped[str]
+    html: Mapped[str]
+    text: Mapped[str]
+    state: Mapped[DeliveryState] = mapped_column(
+        text_enum(DeliveryState, "state"), default=DeliveryState.QUEUED
+    )
+    idempotency_key: Mapped[str] = mapped_column(unique=True)
+    message_id: Mapped[str | None]
+    attempts: Mapped[int] = mapped_column(default=0)
+    error: Mapped[str | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    sent_at: Mapped[datetime | None]

@@ -1,0 +1,1 @@
+"""Service-level policies, clocks and breaches."""

@@ -1,0 +1,84 @@
+"""Policies, the clocks that run on tickets, and breaches."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, func, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from insightdesk.database import Base, Owned, text_enum
+from insightdesk.tickets.models import Priority
+
+
+class Metric(StrEnum):
+    """What a clock measures."""
+
+    FIRST_RESPONSE = "first_response"
+    RESOLUTION = "resolution"
+
+
+class SlaPolicy(Owned, Base):
+    """What an organization promises for one priority. Fractions of a minute are allowed."""
+
+    __tablename__ = "sla_policies"
+    __table_args__ = (
+        UniqueConstraint("organization_id", "priority"),
+        CheckConstraint("first_response_minutes > 0 AND resolution_minutes > 0", name="positive"),
+    )
+
+    priority: Mapped[Priority] = mapped_column(text_enum(Priority, "priority"))
+    first_response_minutes: Mapped[float]
+    resolution_minutes: Mapped[float]
+
+
+class SlaClock(Owned, Base):
+    """One promise running on one ticket.
+
+    ``due_at`` is the deadline while the clock runs. While it is paused, ``remaining_seconds`` is what
+    is left. ``version`` rises whenever the deadline changes, so a check for an older one is stale.
+    """
+
+    __tablename__ = "sla_clocks"
+    __table_args__ = (
+        UniqueConstraint("ticket_id", "metric", "cycle"),
+        # What the scan reads: its cost follows what is due, not what is open.
+        Index(
+            "ix_sla_clocks_due",
+            "due_at",
+            postgresql_where=text("fulfilled_at IS NULL AND breached_at IS NULL AND paused_since IS NULL"),
+        ),
+    )
+
+    ticket_id: Mapped[str] = mapped_column(ForeignKey("tickets.id", ondelete="CASCADE"))
+    metric: Mapped[Metric] = mapped_column(text_enum(Metric, "metric"))
+    cycle: Mapped[int] = mapped_column(default=1)
+    target_seconds: Mapped[float]
+    started_at: Mapped[datetime]
+    due_at: Mapped[datetime]
+    paused_since: Mapped[datetime | None]
+    remaining_seconds: Mapped[float | None]
+    warned_at: Mapped[datetime | None]
+    fulfilled_at: Mapped[datetime | None]
+    breached_at: Mapped[datetime | None]
+    version: Mapped[int] = mapped_column(default=1)
+    # The version whose check was handed to the queue; the scan stages those that were too far away.
+    staged_version: Mapped[int] = mapped_column(default=0)
+
+
+class SlaBreach(Owned, Base):
+    """A promise that was broken, at the moment of its deadline; recorded once."""
+
+    __tablename__ = "sla_breaches"
+    __table_args__ = (
+        UniqueConstraint("ticket_id", "metric", "cycle"),
+        Index("ix_sla_breaches_recent", "organization_id", "breached_at"),
+    )
+
+    ticket_id: Mapped[str] = mapped_column(ForeignKey("tickets.id", ondelete="CASCADE"))
+    clock_id: Mapped[str] = mapped_column(ForeignKey("sla_clocks.id", ondelete="CASCADE"))
+    metric: Mapped[Metric] = mapped_column(text_enum(Metric, "metric"))
+    cycle: Mapped[int]
+    breached_at: Mapped[datetime]
+    recorded_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -1,0 +1,12 @@
+"""Every table, imported once, so that the metadata is whole wherever it is asked."""
+
+from __future__ import annotations
+
+import insightdesk.accounts.models
+import insightdesk.email.models
+import insightdesk.realtime.models
+import insightdesk.sla.models
+import insightdesk.tickets.models  # noqa: F401 - imported for its tables
+from insightdesk.database import Base
+
+metadata = Base.metadata

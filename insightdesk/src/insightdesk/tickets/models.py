@@ -1,0 +1,91 @@
+"""Tickets, their messages and participants."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, func
+from sqlalchemy.orm import Mapped, mapped_column
+
+from insightdesk.database import Base, Owned, text_enum
+
+
+class TicketStatus(StrEnum):
+    """Where a ticket stands. ``pending`` waits on the customer."""
+
+    OPEN = "open"
+    PENDING = "pending"
+    RESOLVED = "resolved"
+    CLOSED = "closed"
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing more is owed to the customer."""
+        return self in (TicketStatus.RESOLVED, TicketStatus.CLOSED)
+
+
+class Priority(StrEnum):
+    """How soon a ticket needs somebody."""
+
+    LOW = "low"
+    NORMAL = "normal"
+    HIGH = "high"
+    URGENT = "urgent"
+
+
+class Visibility(StrEnum):
+    """Who may read a message: everybody on the ticket, or staff alone."""
+
+    PUBLIC = "public"
+    INTERNAL = "internal"
+
+
+class Ticket(Owned, Base):
+    """What a customer asks for."""
+
+    __tablename__ = "tickets"
+    __table_args__ = (
+        UniqueConstraint("organization_id", "number"),
+        Index("ix_tickets_recent", "organization_id", "created_at"),
+        Index("ix_tickets_customer", "customer_id"),
+        Index("ix_tickets_assignee", "assignee_id"),
+    )
+
+    number: Mapped[int]
+    subject: Mapped[str]
+    status: Mapped[TicketStatus] = mapped_column(text_enum(TicketStatus, "status"), default=TicketStatus.OPEN)
+    priority: Mapped[Priority] = mapped_column(text_enum(Priority, "priority"), default=Priority.NORMAL)
+    customer_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
+    assignee_id: Mapped[str | None] = mapped_column(ForeignKey("users.id"))
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    resolved_at: Mapped[datetime | None]
+    closed_at: Mapped[datetime | None]
+    closed_reason: Mapped[str | None]
+
+
+class Message(Owned, Base):
+    """One thing said on a ticket."""
+
+    __tablename__ = "messages"
+    __table_args__ = (Index("ix_messages_ticket", "ticket_id", "created_at"),)
+
+    ticket_id: Mapped[str] = mapped_column(ForeignKey("tickets.id", ondelete="CASCADE"))
+    author_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
+    body: Mapped[str]
+    visibility: Mapped[Visibility] = mapped_column(
+        text_enum(Visibility, "visibility"), default=Visibility.PUBLIC
+    )
+    created_at: Mapped[datetime]
+
+
+class Participant(Owned, Base):
+    """A person who is told of what happens on a ticket."""
+
+    __tablename__ = "participants"
+    __table_args__ = (UniqueConstraint("ticket_id", "user_id"),)
+
+    ticket_id: Mapped[str] = mapped_column(ForeignKey("tickets.id", ondelete="CASCADE"))
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
