@@ -1,0 +1,95 @@
+"""The only module that spells a key. All keys of a queue share its prefix, as BullMQ has them."""
+
+from __future__ import annotations
+
+from ..errors import InvalidOption
+
+
+class Keys:
+    """The keys of one queue: `<prefix>:<queue>:<part>`.
+
+    Raises:
+        InvalidOption: the name is empty or contains `:`, which BullMQ forbids too.
+    """
+
+    __slots__ = (
+        "active",
+        "all",
+        "base",
+        "completed",
+        "delayed",
+        "events",
+        "failed",
+        "id",
+        "limiter",
+        "marker",
+        "meta",
+        "paused",
+        "pc",
+        "prioritized",
+        "qualified",
+        "repeat",
+        "stalled",
+        "stalled_check",
+        "wait",
+        "waiting_children",
+    )
+
+    def __init__(self, queue: str, prefix: str = "bull") -> None:
+        if not isinstance(queue, str) or not queue:
+            raise InvalidOption("a queue's name must be a non-empty text")
+        if ":" in queue:
+            raise InvalidOption(f"a queue's name must not contain ':' ({queue})")
+        if not prefix:
+            raise InvalidOption("the prefix of the keys must not be empty")
+        self.qualified = f"{prefix}:{queue}"
+        base = self.base = f"{self.qualified}:"
+        self.wait = base + "wait"
+        self.active = base + "active"
+        self.paused = base + "paused"
+        self.prioritized = base + "prioritized"
+        self.delayed = base + "delayed"
+        self.completed = base + "completed"
+        self.failed = base + "failed"
+        self.waiting_children = base + "waiting-children"
+        self.events = base + "events"
+        self.stalled = base + "stalled"
+        self.stalled_check = base + "stalled-check"
+        self.limiter = base + "limiter"
+        self.meta = base + "meta"
+        self.pc = base + "pc"
+        self.id = base + "id"
+        self.marker = base + "marker"
+        self.repeat = base + "repeat"
+        self.all: tuple[str, ...] = (
+            self.wait,
+            self.active,
+            self.prioritized,
+            self.delayed,
+            self.completed,
+            self.failed,
+            self.events,
+            self.meta,
+            self.marker,
+            self.pc,
+            self.id,
+            self.stalled,
+            self.stalled_check,
+            self.repeat,
+            self.limiter,
+            self.paused,
+            self.waiting_children,
+        )
+        """What every script is given, in the order of lua/include/keys.lua."""
+
+    def job(self, job_id: str) -> str:
+        """The hash of one job."""
+        return self.base + job_id
+
+    def logs(self, job_id: str) -> str:
+        """The list of one job's log lines."""
+        return f"{self.base}{job_id}:logs"
+
+    def scheduler(self, scheduler_id: str) -> str:
+        """The hash of one job scheduler."""
+        return f"{self.repeat}:{scheduler_id}"

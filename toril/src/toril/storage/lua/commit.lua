@@ -1,0 +1,41 @@
+--[[ Settle the jobs that have finished since the last call and fetch the next ones.
+  KEYS    the queue's keys, see include/keys.lua
+  ARGV    [1] base  [2] msgpack {wanted, token, lock ms, worker's name, {settlement, …}}
+  Returns {{code, …}, {id, {field, value, …}, …}, ms until a job is due or -1, now in ms}
+  Codes   0 settled, -1 no such job, -2 no lock, -3 not active, -6 the lock is another's
+  Events  completed, failed, retries-exhausted, delayed, waiting, active, drained
+  Bound   the settlements given, `wanted` jobs, 500 promotions, 1,000 removals by retention a set
+]]
+--- @include "keys"
+--- @include "clock"
+--- @include "settle"
+--- @include "retain"
+--- @include "fetch"
+
+local args = cmsgpack.unpack(ARGV[2])
+local wanted, settlements = args[1], args[5]
+local now = now_ms()
+local codes, limits = {}, {}
+
+if #settlements > 0 then
+  trim_events()
+end
+for i, s in ipairs(settlements) do
+  codes[i] = settle(s, now)
+  if codes[i] == 0 and (s[1] == COMPLETE or s[1] == FAIL) and (s[6] > 0 or s[7] >= 0) then
+    local set = s[1] == COMPLETE and K.completed or K.failed
+    limits[set .. ' ' .. s[6] .. ' ' .. s[7]] = { set, s[6], s[7] }
+  end
+end
+for _, limit in pairs(limits) do
+  retain(limit[1], now, limit[2], limit[3])
+end
+
+local jobs, next_in = {}, -1
+if wanted > 0 then
+  jobs, next_in = fetch(wanted, args[2], args[3], args[4], now)
+end
+if #settlements > 0 and #jobs == 0 and call('EXISTS', K.wait, K.active, K.prioritized) == 0 then
+  call('XADD', K.events, '*', 'event', 'drained')
+end
+return { codes, jobs, next_in, now }

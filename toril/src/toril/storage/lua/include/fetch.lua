@@ -1,0 +1,81 @@
+-- Move waiting jobs to `active`, lock them and read them.
+--- @include "promote_due"
+
+local PROMOTE_LIMIT = 500
+
+-- How many of `wanted` jobs the rate limit lets through now, and ms until it lets more (0: no limit hit).
+local function within_rate(wanted, max, duration)
+  if not max then
+    return wanted, 0
+  end
+  local used = tonumber(call('GET', K.limiter) or 0)
+  if used >= max then
+    local ttl = call('PTTL', K.limiter)
+    if ttl > 0 then
+      return 0, ttl
+    end
+    call('DEL', K.limiter)
+    used = 0
+  end
+  local allowed = math.min(wanted, max - used)
+  return allowed, 0
+end
+
+local function take(wanted)
+  local ids = call('RPOP', K.wait, wanted) or {}
+  if #ids < wanted then
+    local popped = call('ZPOPMIN', K.prioritized, wanted - #ids)
+    if #popped == 0 then
+      call('DEL', K.pc)
+    end
+    for i = 1, #popped, 2 do
+      ids[#ids + 1] = popped[i]
+    end
+  end
+  return ids
+end
+
+-- Returns jobs as {id, {field, value, …}, …} and ms until it is worth asking again (-1: unknown).
+-- A job whose hash is missing or no hash is taken out of the queue and returned with an empty list.
+local function fetch(wanted, token, lock_ms, worker, now)
+  local promoted = promote_due(now, PROMOTE_LIMIT)
+  local paused, room, max, duration = queue_state()
+  if paused then
+    return {}, -1
+  end
+  local allowed, limited_for = within_rate(math.min(wanted, room or wanted), max, duration)
+  if allowed <= 0 then
+    return {}, limited_for > 0 and limited_for or -1
+  end
+  local ids = take(allowed)
+  local jobs = {}
+  if #ids > 0 then
+    call('LPUSH', K.active, unpack(ids))
+    if max and call('INCRBY', K.limiter, #ids) == #ids then
+      call('PEXPIRE', K.limiter, duration)
+    end
+    for _, job_id in ipairs(ids) do
+      local key = K.base .. job_id
+      local hash = redis.pcall('HGETALL', key)
+      jobs[#jobs + 1] = job_id
+      if hash.err or #hash == 0 then
+        call('LREM', K.active, 1, job_id)
+        jobs[#jobs + 1] = {}
+      else
+        call('SET', key .. ':lock', token, 'PX', lock_ms)
+        call('HSET', key, 'processedOn', now, 'pb', worker)
+        call('HINCRBY', key, 'ats', 1)
+        call('XADD', K.events, '*', 'event', 'active', 'jobId', job_id, 'prev', 'waiting')
+        jobs[#jobs + 1] = hash
+      end
+    end
+  end
+  if #ids == allowed then
+    if call('EXISTS', K.wait, K.prioritized) > 0 and room ~= #ids then
+      call('ZADD', K.marker, 0, '0')
+    end
+    return jobs, -1
+  end
+  local due = next_due()
+  return jobs, due and math.max(0, due - now) or -1
+end

@@ -1,0 +1,23 @@
+-- Move delayed jobs whose time has come to where they wait, at most `limit` of them.
+--- @include "place"
+
+local function promote_due(now, limit)
+  local ids = call('ZRANGEBYSCORE', K.delayed, 0, (now + 1) * 0x1000 - 1, 'LIMIT', 0, limit)
+  if #ids == 0 then
+    return 0
+  end
+  call('ZREM', K.delayed, unpack(ids))
+  for _, job_id in ipairs(ids) do
+    local key = K.base .. job_id
+    local priority = redis.pcall('HGET', key, 'priority')
+    if type(priority) == 'string' or priority == false then
+      place_waiting(job_id, tonumber(priority or 0) or 0, false)
+      if priority then
+        call('HSET', key, 'delay', 0)
+      end
+      call('XADD', K.events, '*', 'event', 'waiting', 'jobId', job_id, 'prev', 'delayed')
+    end
+  end
+  wake()
+  return #ids
+end

@@ -1,0 +1,26 @@
+-- Keep a finished set within its limits, a bounded number of jobs a call.
+--- @include "forget"
+
+local RETAIN_LIMIT = 1000
+
+local function drop(set, ids)
+  if #ids > 0 then
+    for _, job_id in ipairs(ids) do
+      forget_keys(job_id)
+    end
+    call('ZREM', set, unpack(ids))
+  end
+end
+
+-- count: how many to keep, or -1 for all; age_ms: how old they may be, or -1.
+local function retain(set, now, count, age_ms)
+  if age_ms >= 0 then
+    drop(set, call('ZRANGEBYSCORE', set, '-inf', now - age_ms, 'LIMIT', 0, RETAIN_LIMIT))
+  end
+  if count >= 0 then
+    local surplus = math.min(call('ZCARD', set) - count, RETAIN_LIMIT)
+    if surplus > 0 then
+      drop(set, call('ZRANGE', set, 0, surplus - 1))
+    end
+  end
+end

@@ -1,0 +1,15 @@
+-- Write a new job's hash and put it where it waits.
+--- @include "place"
+
+-- extra: further fields and their values, or nil.
+local function store(job_id, name, data, opts, now, delay, priority, lifo, extra)
+  call('HSET', K.base .. job_id, 'name', name, 'data', data, 'opts', opts, 'timestamp', now,
+    'delay', delay, 'priority', priority, unpack(extra or {}))
+  call('XADD', K.events, '*', 'event', 'added', 'jobId', job_id, 'name', name)
+  if delay > 0 then
+    place_delayed(job_id, now + delay)
+  else
+    place_waiting(job_id, priority, lifo)
+    call('XADD', K.events, '*', 'event', 'waiting', 'jobId', job_id)
+  end
+end

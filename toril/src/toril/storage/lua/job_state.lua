@@ -1,0 +1,30 @@
+--[[ Tell where a job is, and how it ended.
+  KEYS    the queue's keys, see include/keys.lua
+  ARGV    [1] base  [2] job id
+  Returns {state, returnvalue or failedReason or false}; state `missing` when there is no such job
+]]
+--- @include "keys"
+
+local job_id = ARGV[2]
+local key = K.base .. job_id
+if call('EXISTS', key) == 0 then
+  return { 'missing', false }
+end
+if call('ZSCORE', K.completed, job_id) then
+  return { 'completed', call('HGET', key, 'returnvalue') }
+end
+if call('ZSCORE', K.failed, job_id) then
+  return { 'failed', call('HGET', key, 'failedReason') }
+end
+local sets = { delayed = 'delayed', prioritized = 'prioritized', waiting_children = 'waiting-children' }
+for set, state in pairs(sets) do
+  if call('ZSCORE', K[set], job_id) then
+    return { state, false }
+  end
+end
+for _, list in ipairs({ { 'active', 'active' }, { 'wait', 'waiting' }, { 'paused', 'waiting' } }) do
+  if call('LPOS', K[list[1]], job_id) then
+    return { list[2], false }
+  end
+end
+return { 'unknown', false }

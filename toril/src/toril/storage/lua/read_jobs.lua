@@ -1,0 +1,32 @@
+--[[ Read a page of jobs of one state.
+  KEYS    the queue's keys, see include/keys.lua
+  ARGV    [1] base  [2] state's key name  [3] first  [4] last  [5] '1' oldest or next first
+  Returns {id, {field, value, …}, …}; a job that was removed meanwhile is left out
+  Bound   the page asked for
+]]
+--- @include "keys"
+
+local key, first, last, ascending = K[ARGV[2]], tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5] == '1'
+local ids
+if ARGV[2] == 'wait' or ARGV[2] == 'active' then
+  if ascending then
+    local page = call('LRANGE', key, -(last + 1), -(first + 1))
+    ids = {}
+    for i = #page, 1, -1 do
+      ids[#ids + 1] = page[i]
+    end
+  else
+    ids = call('LRANGE', key, first, last)
+  end
+else
+  ids = call(ascending and 'ZRANGE' or 'ZREVRANGE', key, first, last)
+end
+local jobs = {}
+for _, job_id in ipairs(ids) do
+  local hash = redis.pcall('HGETALL', K.base .. job_id)
+  if not hash.err and #hash > 0 then
+    jobs[#jobs + 1] = job_id
+    jobs[#jobs + 1] = hash
+  end
+end
+return jobs
