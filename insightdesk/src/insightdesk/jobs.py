@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import toril
 
-__all__ = ["HIGH", "LOW", "MEDIUM", "Preset", "app"]
+__all__ = ["HIGH", "LOW", "MEDIUM", "Preset", "app", "delivery_key"]
 
 
 @dataclass(frozen=True)
@@ -29,3 +29,14 @@ MEDIUM = Preset(attempts=3, backoff=toril.Backoff.exponential(60.0, jitter=0.1),
 LOW = Preset(attempts=2, backoff=toril.Backoff.exponential(300.0, jitter=0.1), priority=10)
 
 app = toril.Toril()
+
+
+def delivery_key(job: toril.Job) -> str:
+    """What makes the effects of a job happen once, however often it runs.
+
+    Ids that a queue counts up (Node's default) start again when the queue is wiped, so those also carry
+    the moment at which the job was added.
+    """
+    if job.id.isdecimal():
+        return f"{job.queue}:{job.id}:{job.timestamp.timestamp():.3f}"
+    return f"{job.queue}:{job.id}"

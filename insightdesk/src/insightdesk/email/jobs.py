@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import toril
-
+from insightdesk.email import service
 from insightdesk.email.kinds import NotificationKind
-from insightdesk.jobs import HIGH, app
+from insightdesk.jobs import HIGH, app, delivery_key
 
 __all__ = ["send_email", "send_ticket_notification", "send_welcome"]
 
@@ -25,11 +25,9 @@ _KEEP_FAILED = toril.Keep(count=10_000, age=86_400.0)
     keep_completed=_KEEP_COMPLETED,
     keep_failed=_KEEP_FAILED,
 )
-async def send_email(job: toril.JobContext, to: str, subject: str, template: str, data: dict[str, Any]) -> None:
+async def send_email(job: toril.Job, to: str, subject: str, template: str, data: dict[str, Any]) -> None:
     """Sends one mail from a named template."""
-    from insightdesk.email import service
-
-    await service.send_generic(job.id, to, subject, template, data)
+    await service.send_generic(delivery_key(job), to, subject, template, data)
 
 
 @app.job(
@@ -42,11 +40,9 @@ async def send_email(job: toril.JobContext, to: str, subject: str, template: str
     keep_completed=_KEEP_COMPLETED,
     keep_failed=_KEEP_FAILED,
 )
-async def send_welcome(job: toril.JobContext, user_id: str, email: str, name: str) -> None:
+async def send_welcome(job: toril.Job, user_id: str, email: str, name: str) -> None:
     """Greets a new user."""
-    from insightdesk.email import service
-
-    await service.send_welcome(job.id, user_id, email, name)
+    await service.send_welcome(delivery_key(job), user_id, email, name)
 
 
 @app.job(
@@ -60,9 +56,7 @@ async def send_welcome(job: toril.JobContext, user_id: str, email: str, name: st
     keep_failed=_KEEP_FAILED,
 )
 async def send_ticket_notification(
-    job: toril.JobContext, ticket_id: str, recipient_id: str, type: NotificationKind
+    job: toril.Job, ticket_id: str, recipient_id: str, type: NotificationKind
 ) -> None:
     """Tells one person what happened to a ticket."""
-    from insightdesk.email import service
-
-    await service.send_notification(job.id, ticket_id, recipient_id, type)
+    await service.send_notification(delivery_key(job), ticket_id, recipient_id, type)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import toril
-
-from insightdesk.jobs import MEDIUM, app
+from insightdesk.jobs import MEDIUM, app, delivery_key
+from insightdesk.realtime import service
 
 __all__ = ["notify_ticket"]
 
@@ -20,9 +20,7 @@ __all__ = ["notify_ticket"]
     keep_failed=toril.Keep(count=10_000, age=86_400.0),
 )
 async def notify_ticket(
-    job: toril.JobContext, ticket_id: str, action: str, actor_id: str | None, recipient_ids: list[str]
+    job: toril.Job, ticket_id: str, action: str, actor_id: str | None, recipient_ids: list[str]
 ) -> None:
     """Stores and emits a notification for each recipient but the actor."""
-    from insightdesk.realtime import service
-
-    await service.notify(job.id, ticket_id, action, actor_id, recipient_ids)
+    await service.notify(delivery_key(job), ticket_id, action, actor_id, recipient_ids)
