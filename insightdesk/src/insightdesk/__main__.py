@@ -1,0 +1,7 @@
+"""`python -m insightdesk` is the `insightdesk` command."""
+
+from __future__ import annotations
+
+from insightdesk.cli import main
+
+main()

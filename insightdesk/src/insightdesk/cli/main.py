@@ -1,0 +1,144 @@
+"""The commands. Each is thin: the work is done by the modules beside it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from insightdesk.cli.problems import Problem, check_port, explain, give_up
+
+__all__ = ["main"]
+
+app = typer.Typer(
+    name="insightdesk",
+    help="A helpdesk with SLA clocks, mail and live notifications.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+token_app = typer.Typer(help="Bearer tokens.", no_args_is_help=True)
+app.add_typer(token_app, name="token")
+
+
+@app.command()
+def dev(
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the web server.")] = 8000,
+    demo: Annotated[bool, typer.Option("--demo/--no-demo", help="Seed a demo organization.")] = True,
+    fresh: Annotated[bool, typer.Option(help="Begin with empty data.")] = False,
+) -> None:
+    """Run everything here: Valkey, PostgreSQL, the API and a worker."""
+    from insightdesk.cli.dev import run_dev
+
+    raise typer.Exit(run_dev(port=port, demo=demo, fresh=fresh))
+
+
+@app.command()
+def demo(
+    url: Annotated[str, typer.Option(help="Address of a running `insightdesk dev`.")] = "http://127.0.0.1:8000",
+    seconds: Annotated[float, typer.Option(min=5.0, max=3600.0, help="How long the day takes.")] = 60.0,
+) -> None:
+    """Play a day of a helpdesk against a running `insightdesk dev`."""
+    from insightdesk.cli.demo import run_demo
+
+    asyncio.run(run_demo(url, seconds))
+
+
+@app.command()
+def api(
+    host: Annotated[str | None, typer.Option(help="Address to listen on [INSIGHTDESK_HOST].")] = None,
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="[INSIGHTDESK_PORT]")] = None,
+) -> None:
+    """Serve the API and the pages."""
+    import uvicorn
+
+    from insightdesk.cli.supervisor import stop_with_parent
+    from insightdesk.main import create_app
+    from insightdesk.migrations import check_migrated
+    from insightdesk.settings import get_settings
+
+    settings = get_settings()
+    host, port = host or settings.host, port or settings.port
+    check_migrated(settings.database_url)
+    check_port(host, port)
+    config = uvicorn.Config(create_app(), host=host, port=port, timeout_graceful_shutdown=5, log_level="info")
+
+    async def serve() -> None:
+        guard = asyncio.create_task(stop_with_parent())
+        try:
+            await uvicorn.Server(config).serve()
+        finally:
+            guard.cancel()
+
+    asyncio.run(serve())
+
+
+@app.command()
+def worker(
+    concurrency: Annotated[int, typer.Option(min=1, max=1000, help="Jobs at a time in each queue.")] = 10,
+) -> None:
+    """Work on jobs, run the schedules and carry the outbox to Valkey."""
+    from insightdesk.cli.supervisor import stop_with_parent
+    from insightdesk.email.providers import provider_from_url
+    from insightdesk.migrations import check_migrated
+    from insightdesk.settings import get_settings
+
+    settings = get_settings()
+    os.environ["TORIL_URL"] = settings.valkey_url
+    provider_from_url(settings.email_url)
+    check_migrated(settings.database_url)
+    from insightdesk.worker import run_worker
+
+    async def work() -> None:
+        guard = asyncio.create_task(stop_with_parent())
+        try:
+            await run_worker(concurrency=concurrency)
+        finally:
+            guard.cancel()
+
+    asyncio.run(work())
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database's tables up to date."""
+    from insightdesk.migrations import head_revision
+    from insightdesk.migrations import migrate as run
+    from insightdesk.settings import get_settings
+
+    run(get_settings().database_url)
+    print(f"the database is at migration {head_revision()}")
+
+
+@token_app.command("create")
+def token_create(
+    role: Annotated[str, typer.Option(help="admin, agent or customer.")],
+    org: Annotated[str, typer.Option(help="The organization's short name; made when missing.")] = "default",
+    email: Annotated[str | None, typer.Option(help="The user; made when missing.")] = None,
+) -> None:
+    """Print a new bearer token."""
+    from insightdesk.accounts.models import Role
+    from insightdesk.cli.tokens import create_token
+    from insightdesk.migrations import check_migrated
+    from insightdesk.settings import get_settings
+
+    if role not in set(Role):
+        raise Problem(f"there is no role {role!r}; roles are {', '.join(Role)}")
+    check_migrated(get_settings().database_url)
+    print(asyncio.run(create_token(Role(role), org, email)))
+
+
+def main() -> None:
+    """The entry point: one line and a code that is not 0 for whatever the user can mend."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:  # the edge: what is not explained is raised again
+        line = explain(error)
+        if line is None:
+            raise
+        give_up(line)

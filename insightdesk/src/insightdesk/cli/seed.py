@@ -1,0 +1,100 @@
+"""The demo organization: one login for each role, and promises short enough to watch them break."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from insightdesk.accounts import service as accounts
+from insightdesk.accounts.models import Role
+from insightdesk.database import transaction
+from insightdesk.kit import clock
+from insightdesk.kit.errors import Unauthorized
+from insightdesk.sla.models import SlaPolicy
+from insightdesk.tickets.models import Priority
+
+__all__ = ["DEMO_SLUG", "PASSWORD", "Login", "saved_logins", "seed"]
+
+DEMO_SLUG = "demo"
+PASSWORD = "insightdesk"
+_PEOPLE = (
+    (Role.ADMIN, "admin@demo.example", "Ada Admin"),
+    (Role.AGENT, "agent@demo.example", "Gus Agent"),
+    (Role.CUSTOMER, "customer@demo.example", "Cleo Customer"),
+)
+# Minutes of first response and resolution.
+_TARGETS = {
+    Priority.URGENT: (0.2, 0.6),
+    Priority.HIGH: (0.5, 1.5),
+    Priority.NORMAL: (1.0, 3.0),
+    Priority.LOW: (3.0, 10.0),
+}
+
+
+@dataclass(frozen=True)
+class Login:
+    """How to be one of the demo's people."""
+
+    role: str
+    email: str
+    password: str
+    token: str
+
+
+async def seed(data_dir: Path) -> list[Login]:
+    """Makes the demo organization unless it is there, and returns its logins.
+
+    Tokens are kept in the data folder, readable by its owner alone, since the database has only hashes.
+    """
+    async with transaction() as session:
+        organization = await accounts.find_organization(session, DEMO_SLUG)
+        if organization is None:
+            organization = await accounts.create_organization(session, "Demo Helpdesk", DEMO_SLUG)
+            for priority, (response, resolution) in _TARGETS.items():
+                session.add(
+                    SlaPolicy(
+                        organization_id=organization.id,
+                        priority=priority,
+                        first_response_minutes=response,
+                        resolution_minutes=resolution,
+                    )
+                )
+            for role, email, name in _PEOPLE:
+                await accounts.create_user(session, organization.id, email, name, role, password=PASSWORD)
+        known = {login.role: login for login in saved_logins(data_dir)}
+        logins: list[Login] = []
+        for role, email, _ in _PEOPLE:
+            login = known.get(role.value)
+            if login is None or not await _works(login):
+                user = await accounts.find_user_by_email(session, organization.id, email)
+                if user is None:
+                    continue  # somebody removed this demo user; the others still serve
+                token = await accounts.issue_token(session, user, now=clock.now(), name="insightdesk dev")
+                login = Login(role.value, email, PASSWORD, token)
+            logins.append(login)
+    path = _path(data_dir)
+    path.touch(mode=0o600)
+    path.write_text(json.dumps([asdict(login) for login in logins], indent=2))
+    return logins
+
+
+async def _works(login: Login) -> bool:
+    async with transaction() as session:
+        try:
+            await accounts.principal_of_token(session, login.token, clock.now())
+        except Unauthorized:
+            return False
+    return True
+
+
+def saved_logins(data_dir: Path) -> list[Login]:
+    """The logins of an earlier start; empty when there was none."""
+    try:
+        return [Login(**entry) for entry in json.loads(_path(data_dir).read_text())]
+    except (FileNotFoundError, ValueError, TypeError):
+        return []
+
+
+def _path(data_dir: Path) -> Path:
+    return data_dir / "logins.json"
