@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
-import toril
 from rich.console import Console
 
+import toril
 from insightdesk.cli.problems import Problem, check_port
 from insightdesk.cli.seed import Login, seed
 from insightdesk.cli.supervisor import Child

@@ -38,7 +38,9 @@ def dev(
 
 @app.command()
 def demo(
-    url: Annotated[str, typer.Option(help="Address of a running `insightdesk dev`.")] = "http://127.0.0.1:8000",
+    url: Annotated[
+        str, typer.Option(help="Address of a running `insightdesk dev`.")
+    ] = "http://127.0.0.1:8000",
     seconds: Annotated[float, typer.Option(min=5.0, max=3600.0, help="How long the day takes.")] = 60.0,
 ) -> None:
     """Play a day of a helpdesk against a running `insightdesk dev`."""

@@ -6,9 +6,9 @@ import socket
 import sys
 from typing import NoReturn
 
-import toril
 from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 
+import toril
 from insightdesk.email.providers import InvalidMailUrl
 from insightdesk.embedded import EmbeddedFailed
 from insightdesk.migrations import DatabaseUnreachable, MigrationsMissing
@@ -43,7 +43,9 @@ def check_port(host: str, port: int) -> None:
         try:
             probe.bind((host, port))
         except OSError as error:
-            raise Problem(f"port {port} cannot be used ({error.strerror}); choose another with --port") from error
+            raise Problem(
+                f"port {port} cannot be used ({error.strerror}); choose another with --port"
+            ) from error
 
 
 def explain(error: Exception) -> str | None:

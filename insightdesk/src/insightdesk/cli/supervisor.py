@@ -52,7 +52,9 @@ class Child:
                 return
             if asyncio.get_running_loop().time() - started > 30.0:
                 wait = _FIRST_WAIT
-            self._tell(f"{self.name} ended with code {code}; starting it again in {wait:g} s (see {self._log})")
+            self._tell(
+                f"{self.name} ended with code {code}; starting it again in {wait:g} s (see {self._log})"
+            )
             await asyncio.sleep(wait)
             wait = min(wait * 2, _LONGEST_WAIT)
 

@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-import toril
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
+import toril
 from insightdesk.database import transaction
 from insightdesk.email.models import Delivery, DeliveryState
 from insightdesk.sla.models import SlaBreach

@@ -1,0 +1,135 @@
+"""What the page shows, read for one user: staff see the organization, customers what is theirs."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
+
+from insightdesk.accounts.models import Role, User
+from insightdesk.accounts.service import Principal
+from insightdesk.email.models import Delivery
+from insightdesk.sla.models import SlaClock
+from insightdesk.tickets.models import Message, Ticket, Visibility
+
+__all__ = ["Board", "MessageRow", "TicketRow", "board", "fingerprint", "mail", "messages"]
+
+_LIMIT = 60  # rows of each list
+
+
+@dataclass(frozen=True)
+class TicketRow:
+    """A ticket with the names and clocks beside it."""
+
+    ticket: Ticket
+    customer: str
+    assignee: str | None
+    clocks: Sequence[SlaClock]
+
+
+@dataclass(frozen=True)
+class MessageRow:
+    """A message and who wrote it."""
+
+    message: Message
+    author: str
+    role: Role
+
+
+@dataclass(frozen=True)
+class Board:
+    """Both lists of the page, newest first."""
+
+    tickets: Sequence[TicketRow]
+    mails: Sequence[Delivery]
+
+
+def _tickets(principal: Principal) -> Select[tuple[Ticket]]:
+    query = select(Ticket).where(Ticket.organization_id == principal.organization_id)
+    return query if principal.role.is_staff else query.where(Ticket.customer_id == principal.user_id)
+
+
+def _mails(principal: Principal) -> Select[tuple[Delivery]]:
+    query = select(Delivery).where(Delivery.organization_id == principal.organization_id)
+    return query if principal.role is Role.ADMIN else query.where(Delivery.recipient == principal.email)
+
+
+async def board(session: AsyncSession, principal: Principal) -> Board:
+    """The newest tickets and mails."""
+    tickets = (
+        await session.scalars(_tickets(principal).order_by(Ticket.created_at.desc()).limit(_LIMIT))
+    ).all()
+    names = await _names(session, principal.organization_id)
+    clocks: dict[str, list[SlaClock]] = defaultdict(list)
+    found = await session.scalars(
+        select(SlaClock)
+        .where(SlaClock.ticket_id.in_([ticket.id for ticket in tickets]))
+        .order_by(SlaClock.metric, SlaClock.cycle)
+    )
+    for clock in found:
+        clocks[clock.ticket_id].append(clock)
+    rows = [
+        TicketRow(
+            ticket=ticket,
+            customer=names.get(ticket.customer_id, ""),
+            assignee=names.get(ticket.assignee_id or ""),
+            clocks=clocks[ticket.id],
+        )
+        for ticket in tickets
+    ]
+    mails = (
+        await session.scalars(_mails(principal).order_by(Delivery.created_at.desc()).limit(_LIMIT))
+    ).all()
+    return Board(tickets=rows, mails=mails)
+
+
+async def _names(session: AsyncSession, organization_id: str) -> dict[str, str]:
+    rows = await session.execute(select(User.id, User.name).where(User.organization_id == organization_id))
+    return dict(rows.tuples().all())
+
+
+async def messages(
+    session: AsyncSession, principal: Principal, ticket_id: str
+) -> tuple[Ticket, Sequence[MessageRow]] | None:
+    """A ticket's messages, oldest first; None when it is not for these eyes."""
+    ticket = await session.scalar(_tickets(principal).where(Ticket.id == ticket_id))
+    if ticket is None:
+        return None
+    author = aliased(User)
+    query = (
+        select(Message, author.name, author.role)
+        .join(author, author.id == Message.author_id)
+        .where(Message.ticket_id == ticket_id)
+        .order_by(Message.created_at)
+    )
+    if not principal.role.is_staff:
+        query = query.where(Message.visibility == Visibility.PUBLIC)
+    rows = (await session.execute(query)).tuples().all()
+    return ticket, [MessageRow(message, name, role) for message, name, role in rows]
+
+
+async def mail(session: AsyncSession, principal: Principal, delivery_id: str) -> Delivery | None:
+    """One mail; None when it is not for these eyes."""
+    found: Delivery | None = await session.scalar(_mails(principal).where(Delivery.id == delivery_id))
+    return found
+
+
+async def fingerprint(session: AsyncSession, principal: Principal) -> str:
+    """A text that changes whenever what the page shows does; costs no list."""
+    tickets = _tickets(principal).subquery()
+    mails = _mails(principal).subquery()
+    clocks = select(SlaClock).where(SlaClock.organization_id == principal.organization_id).subquery()
+    parts = [
+        select(func.count()).select_from(tickets).scalar_subquery(),
+        select(func.max(tickets.c.updated_at)).scalar_subquery(),
+        select(func.count()).select_from(mails).scalar_subquery(),
+        select(func.max(mails.c.sent_at)).scalar_subquery(),
+        select(func.max(clocks.c.breached_at)).scalar_subquery(),
+        select(func.max(clocks.c.fulfilled_at)).scalar_subquery(),
+        select(func.sum(clocks.c.version)).scalar_subquery(),
+    ]
+    return "|".join(str(value) for value in (await session.execute(select(*parts))).one())
