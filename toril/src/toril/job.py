@@ -54,8 +54,7 @@ class JobOptions:
         job_id: The job's own id instead of a counted one; a second add of it is the same job.
         lifo: Put it before the waiting jobs instead of behind them.
         timeout: Seconds that one run may take (toril's own: Node workers do not look at it).
-        keep_completed, keep_failed: Retention; None leaves it to the worker, True keeps none
-            (as BullMQ's `removeOnComplete: true` is `Keep(count=0)`), False keeps all.
+        keep_completed, keep_failed: Retention; None and True keep all, False keeps none.
     """
 
     delay: float = 0.0
@@ -112,7 +111,7 @@ class JobOptions:
 
 def _keep(value: Keep | bool | None) -> Keep | None:
     if isinstance(value, bool):
-        return Keep(count=0) if value else Keep()
+        return Keep() if value else Keep(count=0)
     return value
 
 

@@ -20,7 +20,9 @@ class Retry(Outcome):
         InvalidOption: `delay` is negative or not a finite number.
     """
 
-    def __init__(self, delay: float | timedelta = 0.0, reason: str = "retry asked for by the handler") -> None:
+    def __init__(
+        self, delay: float | timedelta = 0.0, reason: str = "retry asked for by the handler"
+    ) -> None:
         super().__init__(reason)
         self.delay = seconds(delay, "delay")
 

@@ -10,7 +10,7 @@ import asyncio
 import ssl as tls
 from collections import deque
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import libvalkey
 from valkey.connection import parse_url
@@ -50,7 +50,13 @@ class Address:
             InvalidOption: it is no valid URL of a Valkey or Redis server.
         """
         scheme, separator, rest = url.partition("://")
-        schemes = {"redis": "valkey", "valkey": "valkey", "rediss": "valkeys", "valkeys": "valkeys", "unix": "unix"}
+        schemes = {
+            "redis": "valkey",
+            "valkey": "valkey",
+            "rediss": "valkeys",
+            "valkeys": "valkeys",
+            "unix": "unix",
+        }
         if not separator or scheme not in schemes:
             raise InvalidOption(f"not a Valkey URL: {_without_password(url)!r} (valkey://host:port/database)")
         try:
@@ -106,8 +112,8 @@ class Channel(asyncio.Protocol):
         self.last_reply = self._loop.time()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # uvloop's transports are no subclasses of asyncio's.
+        self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
         reader = self._reader
@@ -221,9 +227,13 @@ class Connection:
                     _, channel = await loop.create_unix_connection(Channel, address.path)
                 else:
                     context = tls.create_default_context() if address.use_tls else None
-                    _, channel = await loop.create_connection(Channel, address.host, address.port, ssl=context)
+                    _, channel = await loop.create_connection(
+                        Channel, address.host, address.port, ssl=context
+                    )
         except TimeoutError:
-            raise ConnectionFailed(f"cannot reach {address}: no connection within {CONNECT_TIMEOUT:g} s") from None
+            raise ConnectionFailed(
+                f"cannot reach {address}: no connection within {CONNECT_TIMEOUT:g} s"
+            ) from None
         except OSError as error:
             raise ConnectionFailed(f"cannot reach {address}: {error.strerror or error}") from error
         try:
@@ -231,7 +241,9 @@ class Connection:
                 await self._greet(channel)
         except TimeoutError:
             channel.close()
-            raise ConnectionFailed(f"cannot reach {address}: no greeting within {CONNECT_TIMEOUT:g} s") from None
+            raise ConnectionFailed(
+                f"cannot reach {address}: no greeting within {CONNECT_TIMEOUT:g} s"
+            ) from None
         except ServerRefused:
             channel.close()
             raise

@@ -52,7 +52,8 @@ def source(name: str) -> str:
 
 
 @cache
-def _sha(name: str) -> str:
+def sha(name: str) -> str:
+    """The SHA by which the server knows the script."""
     return hashlib.sha1(source(name).encode()).hexdigest()
 
 
@@ -64,7 +65,7 @@ async def run(connection: Connection, name: str, keys: tuple[str, ...], *args: A
         ServerRefused: the server answered with an error.
     """
     try:
-        return await connection.call("EVALSHA", _sha(name), len(keys), *keys, *args)
+        return await connection.call("EVALSHA", sha(name), len(keys), *keys, *args)
     except ServerRefused as error:
         if error.code != "NOSCRIPT":
             raise

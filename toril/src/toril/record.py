@@ -1,0 +1,214 @@
+"""Job: one job of a queue, as it was when it was read, with the verbs on it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+from .codec import decode_json, decode_options
+from .errors import InvalidPayload
+from .job import JobOptions, JobState, Json
+
+_UNREAD = object()
+
+
+class JobActions(Protocol):
+    """What a job needs of its queue."""
+
+    @property
+    def name(self) -> str: ...
+    async def get_state(self, job_id: str) -> JobState: ...
+    async def retry(self, job_id: str) -> None: ...
+    async def promote(self, job_id: str) -> None: ...
+    async def remove(self, job_id: str) -> None: ...
+    async def update_progress(self, job_id: str, progress: Json) -> None: ...
+    async def log(self, job_id: str, line: str) -> int: ...
+    async def wait(self, job_id: str, timeout: float | timedelta | None = None) -> Json: ...
+
+
+class Job:
+    """One job, as it was when it was read from the server.
+
+    Fields are read from the hash when they are asked for. One that cannot be read raises
+    `InvalidPayload`, so that a job which another client has written wrongly can still be listed.
+
+    Attributes:
+        id: The job's id, unique in its queue.
+        created: Whether this `add` made it; False if it is the earlier job of the same id or key.
+    """
+
+    __slots__ = ("_actions", "_data", "_fields", "created", "id")
+
+    def __init__(
+        self, actions: JobActions, job_id: str, fields: Mapping[bytes, bytes], *, created: bool = True
+    ) -> None:
+        self._actions = actions
+        self._fields = fields
+        self._data: Json = _UNREAD
+        self.id = job_id
+        self.created = created
+
+    def __repr__(self) -> str:
+        return f"<Job {self.queue}:{self.id} {self._text(b'name')!r}>"
+
+    def _text(self, field: bytes) -> str | None:
+        raw = self._fields.get(field)
+        return None if raw is None else raw.decode("utf-8", "replace")
+
+    def _number(self, field: bytes) -> int:
+        raw = self._fields.get(field, b"0")
+        try:
+            return int(float(raw))
+        except (ValueError, OverflowError):
+            raise InvalidPayload(
+                f"field {field.decode()} of job {self.id} is no number: {raw[:50]!r}"
+            ) from None
+
+    def _time(self, field: bytes) -> datetime | None:
+        ms = self._number(field)
+        return datetime.fromtimestamp(ms / 1000, UTC) if ms else None
+
+    @property
+    def queue(self) -> str:
+        """The queue's name."""
+        return self._actions.name
+
+    @property
+    def name(self) -> str:
+        """The job's name; handlers are chosen by it."""
+        return self._text(b"name") or ""
+
+    @property
+    def data(self) -> Json:
+        """The payload, decoded once.
+
+        Raises:
+            InvalidPayload: it is no JSON.
+        """
+        if self._data is _UNREAD:
+            self._data = decode_json(self._fields.get(b"data", b"{}"), f"data of job {self.id}")
+        return self._data
+
+    @property
+    def options(self) -> JobOptions:
+        """The options that it was added with."""
+        return decode_options(self._fields.get(b"opts", b"{}"))
+
+    @property
+    def timestamp(self) -> datetime | None:
+        """When it was added, UTC."""
+        return self._time(b"timestamp")
+
+    @property
+    def processed_on(self) -> datetime | None:
+        """When its last run began, UTC."""
+        return self._time(b"processedOn")
+
+    @property
+    def finished_on(self) -> datetime | None:
+        """When it was completed or failed for good, UTC."""
+        return self._time(b"finishedOn")
+
+    @property
+    def delay(self) -> float:
+        """Seconds that it is or was last delayed."""
+        return self._number(b"delay") / 1000
+
+    @property
+    def priority(self) -> int:
+        """0 (none) or 1 (first) to 2,097,151 (last)."""
+        return self._number(b"priority")
+
+    @property
+    def attempts_made(self) -> int:
+        """How many runs have ended, by completion or failure."""
+        return self._number(b"atm")
+
+    @property
+    def attempts_started(self) -> int:
+        """How many runs have begun."""
+        return self._number(b"ats")
+
+    @property
+    def stalled_count(self) -> int:
+        """How often its worker has died."""
+        return self._number(b"stc")
+
+    @property
+    def progress(self) -> Json:
+        """What `update_progress` was given last, or 0."""
+        return decode_json(self._fields.get(b"progress", b"0"), f"progress of job {self.id}")
+
+    @property
+    def return_value(self) -> Json:
+        """What the handler returned; None before that."""
+        return decode_json(self._fields.get(b"returnvalue", b"null"), f"result of job {self.id}")
+
+    @property
+    def failed_reason(self) -> str | None:
+        """The last failure's message."""
+        return self._text(b"failedReason")
+
+    @property
+    def deferred_failure(self) -> str | None:
+        """Why the job is to fail instead of being run: it stalled too often."""
+        return self._text(b"defa")
+
+    @property
+    def stacktrace(self) -> list[str]:
+        """The failures' stack traces, oldest first; ten at the most."""
+        found = decode_json(self._fields.get(b"stacktrace", b"[]"), f"stack traces of job {self.id}")
+        return [str(trace) for trace in found] if isinstance(found, list) else []
+
+    @property
+    def processed_by(self) -> str | None:
+        """The name of the worker that ran it last."""
+        return self._text(b"pb")
+
+    @property
+    def scheduler_id(self) -> str | None:
+        """The job scheduler that made it."""
+        return self._text(b"rjk")
+
+    @property
+    def deduplication_id(self) -> str | None:
+        """The deduplication key that it was added with."""
+        return self._text(b"deid")
+
+    async def get_state(self) -> JobState:
+        """Where the job is now. Raises JobNotFound."""
+        return await self._actions.get_state(self.id)
+
+    async def retry(self) -> None:
+        """Let the finished job run again. Raises JobNotFound, JobNotInState."""
+        await self._actions.retry(self.id)
+
+    async def promote(self) -> None:
+        """Let the delayed job run now. Raises JobNotFound, JobNotInState."""
+        await self._actions.promote(self.id)
+
+    async def remove(self) -> None:
+        """Remove the job. Raises JobNotFound, JobLocked, JobNotInState."""
+        await self._actions.remove(self.id)
+
+    async def update_progress(self, progress: Json) -> None:
+        """Tell how far the job has come: a number or an object. Raises JobNotFound, InvalidPayload."""
+        await self._actions.update_progress(self.id, progress)
+
+    async def log(self, line: str) -> int:
+        """Add a line to the job's log and return how many there are. Raises JobNotFound."""
+        return await self._actions.log(self.id, line)
+
+    async def wait(self, timeout: float | timedelta | None = None) -> Json:
+        """Wait for the job's end and return its result.
+
+        Args:
+            timeout: Seconds, or None to wait without limit.
+
+        Raises:
+            JobFailed: it failed for good.
+            JobNotFound: it was removed.
+            WaitTimeout: it did not finish in time.
+        """
+        return await self._actions.wait(self.id, timeout)

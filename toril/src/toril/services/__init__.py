@@ -1,0 +1,1 @@
+"""What runs beside the jobs, each as one pass (`run_once`) and a ticker."""

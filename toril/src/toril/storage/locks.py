@@ -1,0 +1,56 @@
+"""Renews locks from a thread: a blocking connection of its own, apart from the event loop."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import valkey
+from valkey.exceptions import NoScriptError, ValkeyError
+
+from ..errors import ConnectionFailed
+from .connection import Address
+from .keys import Keys
+from .scripts import sha, source
+
+
+class LockRenewer:
+    """A blocking client for one verb. Not for use from an event loop."""
+
+    def __init__(self, address: Address, keys: Keys, lock_ms: int, timeout: float) -> None:
+        connection = (
+            {"unix_socket_path": address.path}
+            if address.path
+            else {"host": address.host, "port": address.port, "ssl": address.use_tls}
+        )
+        self._client = valkey.Valkey(
+            db=address.database,
+            username=address.username,
+            password=address.password,
+            socket_timeout=timeout,
+            socket_connect_timeout=timeout,
+            client_name="toril-keeper",
+            **connection,
+        )
+        self._keys = keys
+        self._lock_ms = lock_ms
+
+    def extend(self, tokens: Mapping[str, str]) -> list[str]:
+        """Renew the locks of jobs (id -> token); returns the ids whose lock is lost.
+
+        Raises:
+            ConnectionFailed: the server cannot be reached or refuses.
+        """
+        flat = [part for item in tokens.items() for part in item]
+        args = (len(self._keys.all), *self._keys.all, self._keys.base, self._lock_ms, *flat)
+        try:
+            try:
+                lost = self._client.execute_command("EVALSHA", sha("extend_locks"), *args)
+            except NoScriptError:
+                lost = self._client.execute_command("EVAL", source("extend_locks"), *args)
+        except (ValkeyError, OSError) as error:
+            raise ConnectionFailed(f"locks could not be renewed: {error}") from error
+        return [job_id.decode("utf-8", "replace") for job_id in lost]
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._client.close()  # type: ignore[no-untyped-call]

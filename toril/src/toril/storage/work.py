@@ -1,0 +1,74 @@
+"""Typed calls before the scripts of a worker."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from . import scripts
+from .connection import Connection
+from .jobs import Fields, pair
+from .keys import Keys
+
+
+class Settlement(NamedTuple):
+    """The outcome of one run, in the order that include/settle.lua reads."""
+
+    kind: str  # c completed, f failed for good, r run again, s run again unspent
+    job_id: str
+    token: str
+    text: str  # the result as JSON, or the failed reason
+    trace: str = "[]"
+    keep_count: int = -1
+    keep_age_ms: int = -1
+    delay_ms: int = 0
+    attempts: int = 1
+    lifo: bool = False
+
+
+class Committed(NamedTuple):
+    """What one commit call has done."""
+
+    codes: list[int]
+    jobs: list[tuple[str, Fields]]  # a job with no fields was no job any more
+    next_in_ms: int  # until a job is due, or -1
+    now_ms: int
+
+
+class WorkStore:
+    """The scripts of one queue that a worker calls."""
+
+    def __init__(self, connection: Connection, keys: Keys, worker: str, lock_ms: int) -> None:
+        self._connection = connection
+        self._keys = keys
+        self._worker = worker
+        self._lock_ms = lock_ms
+
+    async def commit(self, settlements: Sequence[Settlement], wanted: int, token: str) -> Committed:
+        """Settle runs and fetch up to `wanted` jobs, locked with `token`."""
+        blob = msgspec.msgpack.encode((wanted, token, self._lock_ms, self._worker, settlements))
+        codes, flat, next_in, now = await scripts.run(
+            self._connection, "commit", self._keys.all, self._keys.base, blob
+        )
+        jobs = [(flat[i].decode("utf-8", "replace"), pair(flat[i + 1])) for i in range(0, len(flat), 2)]
+        return Committed(codes, jobs, next_in, now)
+
+    async def recover_stalled(self, max_stalled: int, interval_ms: int) -> list[str]:
+        """Give back jobs of dead workers; returns their ids."""
+        found = await scripts.run(
+            self._connection, "recover_stalled", self._keys.all, self._keys.base, max_stalled, interval_ms
+        )
+        return [job_id.decode("utf-8", "replace") for job_id in found]
+
+
+async def wait_marker(connection: Connection, keys: Keys, timeout: float) -> bool:
+    """Sleep on the queue's marker for up to `timeout` seconds; True if it was there."""
+    reply = await connection.call("BZPOPMIN", keys.marker, timeout, timeout=timeout + 10)
+    return reply is not None
+
+
+async def put_marker(connection: Connection, keys: Keys) -> None:
+    """Put the marker back for another worker."""
+    await connection.call("ZADD", keys.marker, 0, "0")

@@ -1,0 +1,172 @@
+"""The hot path: settle finished jobs and fetch the next, in one call.
+
+There is no batching timer. What has finished by the time a call can go out travels in it: one
+job from an idle worker, many from a busy one. Two calls may be under way, so that the server
+works on one while this process works on the jobs of the other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections import deque
+from collections.abc import Callable
+
+from ..errors import ConnectionFailed, ServerRefused
+from ..storage.jobs import Fields
+from ..storage.work import Committed, Settlement, WorkStore
+
+logger = logging.getLogger("toril")
+
+MAX_CALLS = 2
+MAX_BATCH = 200
+"""Jobs that one call settles or fetches at the most; the server does nothing else meanwhile."""
+MAX_PAUSE = 2.0
+"""Seconds between two tries at the most while the server cannot be reached."""
+
+
+class Cycle:
+    """Fetches jobs for free slots and settles finished ones.
+
+    Args:
+        store: The scripts.
+        concurrency: How many slots there are.
+        name: What lock tokens begin with; unique in the world.
+        start: Begins one job: (id, fields, token).
+        refused: Told of each settlement that the server refused, with its code.
+    """
+
+    def __init__(
+        self,
+        store: WorkStore,
+        concurrency: int,
+        name: str,
+        start: Callable[[str, Fields, str], None],
+        refused: Callable[[Settlement, int], None],
+    ) -> None:
+        self._store = store
+        self._name = name
+        self._start = start
+        self._refused = refused
+        self._cap = min(max(1, (concurrency + 1) // 2), MAX_BATCH)
+        self._finished: deque[Settlement] = deque()
+        self._free = concurrency
+        self._calls: set[asyncio.Task[None]] = set()
+        self._calls_made = 0
+        self._hungry = True
+        self._fetching = True
+        self._pump_due = False
+        self._pause = 0.0
+        self._loop = asyncio.get_running_loop()
+        self.dry = asyncio.Event()
+        """Set while slots are free and the queue had no more jobs for them."""
+        self.next_in: float | None = None
+        """Seconds after the last empty fetch until a delayed job is due."""
+        self.last_success = self._loop.time()
+        """When a call last succeeded, by the event loop's clock."""
+        self.crash: asyncio.Future[None] = self._loop.create_future()
+        """Gets the error that this cycle cannot go on after."""
+
+    @property
+    def free(self) -> int:
+        """How many slots are free."""
+        return self._free
+
+    def feed(self) -> None:
+        """Fetch for the free slots: there may be jobs."""
+        self._hungry = True
+        self.dry.clear()
+        self._schedule()
+
+    def settle(self, settlement: Settlement) -> None:
+        """Send the outcome of a run with the next call."""
+        self._finished.append(settlement)
+        self._schedule()
+
+    def release(self) -> None:
+        """Give a slot back."""
+        self._free += 1
+        self._schedule()
+
+    def stop_fetching(self) -> None:
+        """Settle only, from now on."""
+        self._fetching = False
+
+    async def flush(self) -> None:
+        """Wait until all that has finished is settled."""
+        while self._finished or self._calls:
+            self._schedule()
+            if self._calls:
+                await asyncio.wait(self._calls, return_when=asyncio.FIRST_COMPLETED)
+            else:
+                await asyncio.sleep(self._pause or 0)
+
+    def _schedule(self) -> None:
+        if not self._pump_due and not self._pause:
+            self._pump_due = True
+            self._loop.call_soon(self._pump)
+
+    def _pump(self) -> None:
+        self._pump_due = False
+        while len(self._calls) < MAX_CALLS and not self._pause:
+            batch = [self._finished.popleft() for _ in range(min(len(self._finished), self._cap))]
+            wanted = min(self._free, self._cap) if self._fetching and (self._hungry or batch) else 0
+            if not batch and not wanted:
+                return
+            self._free -= wanted
+            call = self._loop.create_task(self._commit(batch, wanted))
+            self._calls.add(call)
+            call.add_done_callback(self._called)
+
+    def _called(self, call: asyncio.Task[None]) -> None:
+        self._calls.discard(call)
+        error = None if call.cancelled() else call.exception()
+        if error is not None and not self.crash.done():
+            self.crash.set_exception(error)
+        self._schedule()
+
+    async def _commit(self, batch: list[Settlement], wanted: int) -> None:
+        self._calls_made += 1
+        token = f"{self._name}:{self._calls_made}"
+        try:
+            done = await self._store.commit(batch, wanted, token)
+        except (ConnectionFailed, ServerRefused) as error:
+            # Not known whether it was carried out. Sent again, a settlement that was is refused
+            # for want of its lock; jobs that were fetched are given back as stalled.
+            self._finished.extendleft(reversed(batch))
+            self._free += wanted
+            self._hungry = True
+            self._back_off(error)
+            return
+        self.last_success = self._loop.time()
+        self._free += wanted - len(done.jobs)
+        for settlement, code in zip(batch, done.codes, strict=True):
+            if code != 0:
+                self._refused(settlement, code)
+        if wanted:
+            self._look(done, wanted)
+        for job_id, fields in done.jobs:
+            if fields:
+                self._start(job_id, fields, token)
+            else:
+                self._free += 1
+                logger.error("job %s was in the queue without a readable hash; taken out of it", job_id)
+
+    def _look(self, done: Committed, wanted: int) -> None:
+        self._hungry = len(done.jobs) == wanted
+        self.next_in = None if done.next_in_ms < 0 else done.next_in_ms / 1000
+        if not self._hungry and self._free > 0:
+            self.dry.set()
+
+    def _back_off(self, error: Exception) -> None:
+        if self._pause:
+            return
+        failed_for = self._loop.time() - self.last_success
+        self._pause = min(MAX_PAUSE, max(0.05, failed_for / 2)) * random.uniform(0.5, 1.0)
+        logger.warning("the worker cannot go on: %s; trying again in %.2f s", error, self._pause)
+        self._loop.call_later(self._pause, self._resume)
+
+    def _resume(self) -> None:
+        self._pause = 0.0
+        self._schedule()

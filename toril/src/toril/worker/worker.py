@@ -1,0 +1,272 @@
+"""Worker: runs the jobs of one queue. Composes the cycle, the executor, the keeper and the services."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from typing import NamedTuple
+
+from ..errors import ConnectionFailed, InvalidOption, ServerRefused
+from ..options import Keep, seconds, whole
+from ..queue import Queue
+from ..record import Job
+from ..services.stalled import StalledService
+from ..storage.connection import Address, Connection
+from ..storage.jobs import Fields
+from ..storage.keys import Keys
+from ..storage.locks import LockRenewer
+from ..storage.work import Settlement, WorkStore, put_marker, wait_marker
+from .cycle import Cycle
+from .executor import BackoffStrategy, Executor, HandBack, Handler, LockLost
+from .keeper import Keeper
+
+logger = logging.getLogger("toril")
+
+MAX_BLOCK = 5.0
+"""Seconds that an idle worker sleeps at the most before it looks itself, as BullMQ's drainDelay."""
+
+
+class _Run(NamedTuple):
+    token: str
+    task: asyncio.Task[None]
+
+
+class Worker:
+    """Runs the jobs of one queue.
+
+    Args:
+        queue: The queue's name.
+        handler: Gets a `Job` and returns its result; `async def`, or a plain `def` run in a thread.
+        url: The server; by default TORIL_URL, else `valkey://127.0.0.1:6379/0`.
+        prefix: What all keys begin with.
+        concurrency: How many jobs run at once.
+        lock_duration: Seconds after which a job of a dead worker is taken for stalled.
+        stalled_interval: Seconds between two looks for such jobs.
+        max_stalled: How often a job may stall before it fails.
+        backoffs: Strategies for `Backoff.custom(name)`.
+        drain_timeout: Seconds that a stop waits for running jobs; the rest are handed back unspent.
+        keep_completed, keep_failed: Retention of jobs that say nothing of it themselves.
+        name: What the worker is called in `processedBy`.
+
+    Raises:
+        InvalidOption: one of them is wrong.
+    """
+
+    def __init__(
+        self,
+        queue: str,
+        handler: Handler,
+        *,
+        url: str | None = None,
+        prefix: str = "bull",
+        concurrency: int = 1,
+        lock_duration: float | timedelta = 30.0,
+        stalled_interval: float | timedelta = 30.0,
+        max_stalled: int = 1,
+        backoffs: Mapping[str, BackoffStrategy] | None = None,
+        drain_timeout: float | timedelta = 30.0,
+        keep_completed: Keep | None = None,
+        keep_failed: Keep | None = None,
+        name: str | None = None,
+    ) -> None:
+        if not callable(handler):
+            raise InvalidOption("a worker's handler must be a function")
+        self.id = uuid.uuid4().hex
+        self.name = name or f"toril-{self.id[:8]}"
+        self.queue = Queue(queue, url, prefix=prefix)
+        self._address = Address.of(self.queue.url)
+        self._keys = Keys(queue, prefix)
+        self._concurrency = whole(concurrency, "concurrency", 1, 10_000)
+        self._lock_duration = _at_least(lock_duration, "lock_duration", 0.1)
+        self._stalled_interval = _at_least(stalled_interval, "stalled_interval", 0.05)
+        self._max_stalled = whole(max_stalled, "max_stalled", 0, 2**31)
+        self._drain_timeout = seconds(drain_timeout, "drain_timeout")
+        self._executor = Executor(
+            handler, dict(backoffs or {}), keep_completed or Keep(), keep_failed or Keep()
+        )
+        self._running: dict[str, _Run] = {}
+        self._stopping = asyncio.Event()
+        self._forced = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._cycle: Cycle | None = None
+        self.ready = asyncio.Event()
+        """Set once the server has answered this worker."""
+        self.completed = 0
+        self.failed = 0
+        self.retried = 0
+        self.handed_back = 0
+
+    @property
+    def running(self) -> int:
+        """How many jobs run now."""
+        return len(self._running)
+
+    def stop(self, *, force: bool = False) -> None:
+        """Ask the worker to stop; from any thread. `force` waits for no running job."""
+        for event in (self._stopping, *((self._forced,) if force else ())):
+            if self._loop is None:
+                event.set()
+            else:
+                self._loop.call_soon_threadsafe(event.set)
+
+    async def run(self, *, handle_signals: bool = True) -> None:
+        """Run until `stop()`, or SIGTERM or SIGINT (a second one hands running jobs back at once).
+
+        Stops fetching, finishes running jobs, hands the rest back unspent, closes. Never returns
+        while it should work: it goes on when the server was gone, or raises.
+
+        Raises:
+            ConnectionFailed: the server cannot be reached at the start.
+            ServerRefused: the server refuses at the start (e.g. NOAUTH).
+        """
+        loop = self._loop = asyncio.get_running_loop()
+        installed = _on_signals(loop, self._signalled) if handle_signals else ()
+        calls = Connection(self._address, name=f"toril-{self.queue.name}")
+        blocking = Connection(self._address, name=f"toril-{self.queue.name}-idle")
+        lock_ms = round(self._lock_duration * 1000)
+        store = WorkStore(calls, self._keys, self.name, lock_ms)
+        renewer = LockRenewer(self._address, self._keys, lock_ms, min(5.0, self._lock_duration / 3))
+        try:
+            await calls.call("PING")
+            self.ready.set()
+            cycle = self._cycle = Cycle(store, self._concurrency, self.id, self._begin, self._refused)
+            keeper = Keeper(renewer, self._lock_duration, self._tokens, self._lost)
+            stalled = StalledService(store, self._stalled_interval, self._max_stalled)
+            keeper.start()
+            cycle.feed()
+            try:
+                idler = asyncio.create_task(self._idle(cycle, calls, blocking))
+                await self._until_stopped(cycle.crash, stalled.start(), idler)
+                await self._drain(cycle)
+            finally:
+                await stalled.stop()
+                await keeper.stop()
+        finally:
+            for number in installed:
+                loop.remove_signal_handler(number)
+            await calls.close()
+            await blocking.close()
+            await self.queue.close()
+
+    async def _until_stopped(
+        self, crash: asyncio.Future[None], stalled: asyncio.Task[None], idler: asyncio.Task[None]
+    ) -> None:
+        """Wait for a stop; raises what any of the worker's parts ended with."""
+        stop = asyncio.create_task(self._wait_for_stop())
+        try:
+            parts: set[asyncio.Future[None]] = {stop, crash, stalled, idler}
+            done, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+            for part in done:
+                part.result()
+        finally:
+            stop.cancel()
+            idler.cancel()
+            await asyncio.wait([stop, idler])
+
+    async def _wait_for_stop(self) -> None:
+        await self._stopping.wait()
+
+    async def _idle(self, cycle: Cycle, calls: Connection, blocking: Connection) -> None:
+        """Sleep on the marker whenever the queue is empty and slots are free."""
+        while True:
+            await cycle.dry.wait()
+            due = MAX_BLOCK if cycle.next_in is None else cycle.next_in
+            try:
+                woken = await wait_marker(blocking, self._keys, min(MAX_BLOCK, max(0.001, due)))
+                if woken and cycle.free == 0:
+                    await put_marker(calls, self._keys)  # not for us: all slots are busy by now
+            except (ConnectionFailed, ServerRefused) as error:
+                logger.warning("worker %s cannot wait for jobs: %s", self.name, error)
+                await asyncio.sleep(0.25)
+            cycle.feed()
+
+    def _begin(self, job_id: str, fields: Fields, token: str) -> None:
+        assert self._loop is not None
+        # The script counts the run after it has read the hash.
+        fields[b"ats"] = b"%d" % (int(fields.get(b"ats", b"0")) + 1)
+        job = Job(self.queue, job_id, fields)
+        self._running[job_id] = _Run(token, self._loop.create_task(self._run_job(job, token)))
+
+    async def _run_job(self, job: Job, token: str) -> None:
+        cycle = self._cycle
+        assert cycle is not None
+        settlement = await self._executor.run(job, token, cycle.release)
+        run = self._running.get(job.id)
+        if run is not None and run.token == token:
+            del self._running[job.id]
+        if settlement is None:
+            logger.warning("job %s: its lock was lost, so its run is not settled", job.id)
+            return
+        kind = settlement.kind
+        if kind == "c":
+            self.completed += 1
+        elif kind == "f":
+            self.failed += 1
+        else:
+            self.retried += 1
+        cycle.settle(settlement)
+
+    def _tokens(self) -> Mapping[str, str]:
+        return {job_id: run.token for job_id, run in self._running.copy().items()}
+
+    def _lost(self, job_ids: Sequence[str]) -> None:
+        for job_id in job_ids:
+            run = self._running.get(job_id)
+            if run is not None:
+                run.task.cancel(LockLost)
+
+    def _refused(self, settlement: Settlement, code: int) -> None:
+        logger.warning(
+            "job %s could not be settled (code %d): it is not this worker's now", settlement.job_id, code
+        )
+
+    def _signalled(self) -> None:
+        if self._stopping.is_set():
+            self._forced.set()
+        self._stopping.set()
+
+    async def _drain(self, cycle: Cycle) -> None:
+        cycle.stop_fetching()
+        limit = asyncio.get_running_loop().time() + self._drain_timeout
+        await self._settle_calls(cycle, limit)
+        forced = asyncio.ensure_future(self._forced.wait())
+        while self._running:
+            left = limit - asyncio.get_running_loop().time()
+            if left <= 0 or self._forced.is_set():
+                break
+            tasks = {run.task for run in self._running.values()}
+            await asyncio.wait({forced, *tasks}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+        forced.cancel()
+        tasks = {run.task for run in self._running.values()}
+        if tasks:
+            logger.warning("worker %s hands %d running jobs back", self.name, len(tasks))
+            for task in tasks:
+                task.cancel(HandBack)
+            await asyncio.wait(tasks, timeout=5.0)
+        await self._settle_calls(cycle, max(limit, asyncio.get_running_loop().time() + 5.0))
+        self.handed_back += len(tasks)
+
+    async def _settle_calls(self, cycle: Cycle, limit: float) -> None:
+        try:
+            async with asyncio.timeout_at(limit):
+                await cycle.flush()
+        except TimeoutError:
+            logger.error("worker %s could not settle its last jobs in time; they will run again", self.name)
+
+
+def _at_least(value: float | timedelta, name: str, low: float) -> float:
+    checked = seconds(value, name)
+    if checked < low:
+        raise InvalidOption(f"{name} must be at least {low:g} s, not {checked:g}")
+    return checked
+
+
+def _on_signals(loop: asyncio.AbstractEventLoop, callback: Callable[[], None]) -> tuple[int, ...]:
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    for number in numbers:
+        loop.add_signal_handler(number, callback)
+    return numbers
