@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import DateTime, Enum, ForeignKey, MetaData, Text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
@@ -103,15 +104,15 @@ class Database:
         await self.engine.dispose()
 
 
-_databases: dict[tuple[int, str], Database] = {}
+_databases: WeakKeyDictionary[asyncio.AbstractEventLoop, Database] = WeakKeyDictionary()
 
 
 def database() -> Database:
     """The database of this process's settings; connections belong to the event loop that made them."""
-    key = (id(asyncio.get_running_loop()), get_settings().database_url)
-    if key not in _databases:
-        _databases[key] = Database(key[1])
-    return _databases[key]
+    loop = asyncio.get_running_loop()
+    if loop not in _databases:
+        _databases[loop] = Database(get_settings().database_url)
+    return _databases[loop]
 
 
 @asynccontextmanager
@@ -123,6 +124,6 @@ async def transaction() -> AsyncIterator[AsyncSession]:
 
 async def close_database() -> None:
     """Close what this event loop opened; call it before the loop ends."""
-    loop = id(asyncio.get_running_loop())
-    for key in [key for key in _databases if key[0] == loop]:
-        await _databases.pop(key).close()
+    opened = _databases.pop(asyncio.get_running_loop(), None)
+    if opened is not None:
+        await opened.close()

@@ -1,0 +1,193 @@
+"""Who people are, and how they prove it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from insightdesk.accounts import passwords, repository
+from insightdesk.accounts.models import ApiToken, AuditEntry, Organization, Role, User
+from insightdesk.email.jobs import send_welcome
+from insightdesk.kit.errors import Forbidden, Invalid, Unauthorized
+from toril import outbox
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Who makes a request."""
+
+    user_id: str
+    organization_id: str
+    role: Role
+    name: str
+    email: str
+
+    @classmethod
+    def of(cls, user: User) -> Principal:
+        """The user as the maker of a request."""
+        return cls(user.id, user.organization_id, user.role, user.name, user.email)
+
+    def require(self, *roles: Role) -> None:
+        """Raise Forbidden unless the role is one of ``roles``."""
+        if self.role not in roles:
+            raise Forbidden(f"this needs the role {' or '.join(roles)}")
+
+
+async def create_organization(session: AsyncSession, name: str, slug: str) -> Organization:
+    """A new tenant."""
+    organization = Organization(name=name, slug=slug)
+    session.add(organization)
+    await session.flush()
+    return organization
+
+
+async def create_user(
+    session: AsyncSession,
+    organization_id: str,
+    email: str,
+    name: str,
+    role: Role,
+    *,
+    password: str | None = None,
+    welcome: bool = True,
+) -> User:
+    """A new user; the welcome mail leaves with the transaction.
+
+    Raises:
+        Invalid: The organization already has a user with this address.
+    """
+    user = User(
+        organization_id=organization_id,
+        email=email.lower(),
+        name=name,
+        role=role,
+        password_hash=await passwords.hash_password(password) if password else None,
+    )
+    try:
+        async with session.begin_nested():
+            session.add(user)
+    except IntegrityError as error:
+        if "uq_users" not in str(error.orig):
+            raise
+        raise Invalid("email: a user with this address already exists") from None
+    if welcome:
+        job = send_welcome.new_job(user_id=user.id, email=user.email, name=user.name)
+        await outbox.enqueue(session, send_welcome.queue, job)
+    return user
+
+
+async def issue_token(
+    session: AsyncSession, user: User, *, now: datetime, name: str = "", lifetime: timedelta | None = None
+) -> str:
+    """A new bearer token, shown this once."""
+    token = passwords.new_token()
+    session.add(
+        ApiToken(
+            organization_id=user.organization_id,
+            user_id=user.id,
+            token_hash=passwords.token_hash(token),
+            name=name,
+            expires_at=now + lifetime if lifetime else None,
+        )
+    )
+    await session.flush()
+    return token
+
+
+async def principal_of_token(session: AsyncSession, token: str, now: datetime) -> Principal:
+    """Who holds ``token``.
+
+    Raises:
+        Unauthorized: It is unknown, expired or revoked.
+    """
+    user = await repository.user_by_token(session, passwords.token_hash(token), now)
+    if user is None:
+        raise Unauthorized("the token is unknown, expired or revoked")
+    return Principal.of(user)
+
+
+async def principal_of_session(session: AsyncSession, user_id: str) -> Principal:
+    """Who a valid session cookie belongs to."""
+    user = await repository.active_user(session, user_id)
+    if user is None:
+        raise Unauthorized("the session has ended; log in again")
+    return Principal.of(user)
+
+
+async def login(session: AsyncSession, email: str, password: str, organization: str | None) -> Principal:
+    """Prove an address and a password.
+
+    Raises:
+        Unauthorized: They do not belong together; it is not said which was wrong.
+    """
+    users = await repository.users_by_email(session, email, organization)
+    for user in users:
+        if await passwords.verify_password(user.password_hash, password):
+            return Principal.of(user)
+    if not users:
+        await passwords.verify_password(None, password)
+    raise Unauthorized("e-mail or password is wrong")
+
+
+async def find_user(session: AsyncSession, organization_id: str, user_id: str) -> User | None:
+    """An active user of the organization."""
+    return await repository.user_in(session, organization_id, user_id)
+
+
+async def find_user_by_email(session: AsyncSession, organization_id: str, email: str) -> User | None:
+    """The organization's user with this address."""
+    return await repository.user_by_email(session, organization_id, email)
+
+
+async def find_organization(session: AsyncSession, slug: str) -> Organization | None:
+    """The organization with this short name."""
+    return await repository.organization_by_slug(session, slug)
+
+
+async def list_users(session: AsyncSession, organization_id: str) -> list[User]:
+    """All active users of the organization."""
+    return list(await repository.users_with_roles(session, [organization_id], list(Role)))
+
+
+async def admin_ids(session: AsyncSession, organization_ids: Collection[str]) -> dict[str, set[str]]:
+    """The administrators of each organization."""
+    return _by_organization(await repository.users_with_roles(session, organization_ids, [Role.ADMIN]))
+
+
+async def staff_ids(session: AsyncSession, organization_id: str) -> set[str]:
+    """All who work for the organization."""
+    staff = await repository.users_with_roles(session, [organization_id], [Role.ADMIN, Role.AGENT])
+    return {user.id for user in staff}
+
+
+def _by_organization(users: Collection[User]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = defaultdict(set)
+    for user in users:
+        found[user.organization_id].add(user.id)
+    return found
+
+
+def audit(
+    session: AsyncSession,
+    actor: Principal,
+    action: str,
+    subject_type: str,
+    subject_id: str,
+    **details: object,
+) -> None:
+    """Note in this transaction what ``actor`` did."""
+    session.add(
+        AuditEntry(
+            organization_id=actor.organization_id,
+            actor_id=actor.user_id,
+            action=action,
+            subject_type=subject_type,
+            subject_id=subject_id,
+            details=details,
+        )
+    )

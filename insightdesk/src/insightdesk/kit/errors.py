@@ -1,0 +1,119 @@
+"""Errors that a client may cause or must know of, and their way into the envelope.
+
+DeskError
+├── NotFound       404  it is not there, or not for this caller's eyes
+├── Unauthorized   401  no valid token or session
+├── Forbidden      403  the role is not enough
+├── Invalid        422  the input does not fit the rules
+├── TooMany        429  try later
+└── Unavailable    503  a server that we need cannot be reached
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from starlette.exceptions import HTTPException
+
+from insightdesk.kit.envelope import ErrorEnvelope
+
+log = structlog.get_logger(__name__)
+
+
+class DeskError(Exception):
+    """An error with a status; its message is for the client."""
+
+    status = 400
+
+
+class NotFound(DeskError):
+    """It is not there, or not for this caller's eyes."""
+
+    status = 404
+
+
+class Unauthorized(DeskError):
+    """No valid token or session."""
+
+    status = 401
+
+
+class Forbidden(DeskError):
+    """The caller's role is not enough."""
+
+    status = 403
+
+
+class Invalid(DeskError):
+    """The input does not fit the rules."""
+
+    status = 422
+
+
+class TooMany(DeskError):
+    """Too many tries."""
+
+    status = 429
+
+
+class Unavailable(DeskError):
+    """A server that we need cannot be reached."""
+
+    status = 503
+
+
+def failure(status: int, message: str) -> JSONResponse:
+    """An error's answer."""
+    headers = {"WWW-Authenticate": "Bearer"} if status == Unauthorized.status else None
+    return JSONResponse(ErrorEnvelope(error=message).model_dump(), status, headers)
+
+
+def explain(errors: Sequence[Any]) -> str:
+    """Pydantic's errors in one line, each with the place that it speaks of."""
+    parts = []
+    for error in errors:
+        place = ".".join(str(step) for step in error["loc"] if step not in ("body", "query", "path"))
+        message = str(error["msg"]).removeprefix("Value error, ")
+        parts.append(f"{place}: {message}" if place else message)
+    return "; ".join(parts)
+
+
+def install_error_handlers(app: FastAPI) -> None:
+    """Make every failure of ``app`` come out as an envelope."""
+
+    @app.exception_handler(DeskError)
+    async def desk_error(_: Request, error: DeskError) -> JSONResponse:
+        return failure(error.status, str(error))
+
+    @app.exception_handler(RequestValidationError)
+    async def validation_error(_: Request, error: RequestValidationError) -> JSONResponse:
+        return failure(Invalid.status, explain(error.errors()))
+
+    @app.exception_handler(HTTPException)
+    async def http_error(_: Request, error: HTTPException) -> JSONResponse:
+        return failure(error.status_code, str(error.detail))
+
+    @app.exception_handler(PoolTimeout)
+    @app.exception_handler(OperationalError)
+    async def database_gone(_: Request, error: Exception) -> JSONResponse:
+        log.error("database not reachable", error=str(error).splitlines()[0])
+        return failure(Unavailable.status, "the database cannot be reached; try again shortly")
+
+    @app.exception_handler(DBAPIError)
+    async def database_error(_: Request, error: DBAPIError) -> JSONResponse:
+        if error.connection_invalidated:
+            return await database_gone(_, error)
+        log.error("database error", exc_info=error)
+        return failure(500, "internal error")
+
+    @app.exception_handler(Exception)
+    async def unexpected(_: Request, error: Exception) -> JSONResponse:
+        log.error("unexpected error", exc_info=error)
+        return failure(500, "internal error")

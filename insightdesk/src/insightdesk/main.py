@@ -1,0 +1,37 @@
+"""The web application: wiring, nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from insightdesk import jobs
+from insightdesk.accounts import routes as accounts
+from insightdesk.admin import routes as admin
+from insightdesk.database import close_database
+from insightdesk.kit.errors import install_error_handlers
+from insightdesk.pages import routes as pages_routes
+from insightdesk.realtime import server as realtime_server
+from insightdesk.sla import routes as sla
+from insightdesk.tickets import routes as tickets
+
+__all__ = ["create_app"]
+
+
+@asynccontextmanager
+async def _lifespan(_: FastAPI) -> AsyncIterator[None]:
+    yield
+    await jobs.app.close()
+    await close_database()
+
+
+def create_app() -> FastAPI:
+    """The API, the pages and the live notifications as one ASGI application."""
+    app = FastAPI(title="InsightDesk", version="0.1.0", lifespan=_lifespan)
+    install_error_handlers(app)
+    for router in (accounts.router, tickets.router, sla.router, admin.router, pages_routes.router):
+        app.include_router(router)
+    realtime_server.mount(app)
+    return app

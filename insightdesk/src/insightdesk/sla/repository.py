@@ -1,0 +1,152 @@
+"""Queries on policies, clocks and breaches."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from sqlalchemy import Select, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from insightdesk.database import new_id
+from insightdesk.sla.models import Metric, SlaBreach, SlaClock, SlaPolicy
+from insightdesk.tickets.models import Priority, Ticket
+
+
+async def policy(session: AsyncSession, organization_id: str, priority: Priority) -> SlaPolicy | None:
+    """What the organization promises for a priority."""
+    return await session.scalar(
+        select(SlaPolicy).where(SlaPolicy.organization_id == organization_id, SlaPolicy.priority == priority)
+    )
+
+
+async def policies(session: AsyncSession, organization_id: str) -> Sequence[SlaPolicy]:
+    """All promises of the organization."""
+    return (
+        await session.scalars(select(SlaPolicy).where(SlaPolicy.organization_id == organization_id))
+    ).all()
+
+
+async def put_policy(
+    session: AsyncSession, organization_id: str, priority: Priority, first_response: float, resolution: float
+) -> None:
+    """Set the promise for a priority, in minutes."""
+    values = {"first_response_minutes": first_response, "resolution_minutes": resolution}
+    statement = insert(SlaPolicy).values(
+        id=new_id(), organization_id=organization_id, priority=priority, **values
+    )
+    await session.execute(
+        statement.on_conflict_do_update(index_elements=["organization_id", "priority"], set_=values)
+    )
+
+
+async def clocks(session: AsyncSession, ticket_ids: Collection[str]) -> Sequence[SlaClock]:
+    """The clocks of these tickets, oldest cycle first."""
+    return (
+        await session.scalars(
+            select(SlaClock)
+            .where(SlaClock.ticket_id.in_(ticket_ids))
+            .order_by(SlaClock.ticket_id, SlaClock.metric, SlaClock.cycle)
+        )
+    ).all()
+
+
+async def breaches(session: AsyncSession, organization_id: str, limit: int) -> Sequence[SlaBreach]:
+    """The organization's latest breaches."""
+    return (
+        await session.scalars(
+            select(SlaBreach)
+            .where(SlaBreach.organization_id == organization_id)
+            .order_by(SlaBreach.breached_at.desc(), SlaBreach.id.desc())
+            .limit(limit)
+        )
+    ).all()
+
+
+async def lock_unfulfilled(session: AsyncSession, ticket_id: str) -> Sequence[SlaClock]:
+    """The clocks of a ticket that still promise something, locked, as they are now."""
+    return (
+        await session.scalars(
+            select(SlaClock)
+            .where(SlaClock.ticket_id == ticket_id, SlaClock.fulfilled_at.is_(None))
+            .order_by(SlaClock.id)
+            .with_for_update()
+            .execution_options(populate_existing=True)
+        )
+    ).all()
+
+
+async def lock_clock(session: AsyncSession, ticket_id: str, metric: Metric) -> SlaClock | None:
+    """The latest cycle of a ticket's clock, locked, as it is now."""
+    return await session.scalar(
+        select(SlaClock)
+        .where(SlaClock.ticket_id == ticket_id, SlaClock.metric == metric)
+        .order_by(SlaClock.cycle.desc())
+        .limit(1)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+
+
+def _running() -> Select[SlaClock]:
+    """Clocks that may still breach: the condition of the partial index, word for word."""
+    return select(SlaClock).where(
+        SlaClock.fulfilled_at.is_(None), SlaClock.breached_at.is_(None), SlaClock.paused_since.is_(None)
+    )
+
+
+async def lock_overdue(session: AsyncSession, now: datetime, limit: int) -> Sequence[SlaClock]:
+    """The longest overdue clocks. What another transaction holds is left to it: it judges by itself."""
+    return (
+        await session.scalars(
+            _running()
+            .where(SlaClock.due_at < now)
+            .order_by(SlaClock.due_at)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+            .execution_options(populate_existing=True)
+        )
+    ).all()
+
+
+async def lock_unstaged(
+    session: AsyncSession, now: datetime, until: datetime, limit: int
+) -> Sequence[SlaClock]:
+    """Clocks due by ``until`` whose check has not been handed to the queue."""
+    return (
+        await session.scalars(
+            _running()
+            .where(SlaClock.due_at >= now, SlaClock.due_at <= until)
+            .where(SlaClock.staged_version < SlaClock.version)
+            .order_by(SlaClock.due_at)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+            .execution_options(populate_existing=True)
+        )
+    ).all()
+
+
+async def insert_breaches(session: AsyncSession, late: Sequence[SlaClock]) -> set[str]:
+    """Record that these clocks' deadlines passed; returns the clocks that were not recorded before."""
+    statement = insert(SlaBreach).on_conflict_do_nothing(index_elements=["ticket_id", "metric", "cycle"])
+    rows = [
+        {
+            "id": new_id(),
+            "organization_id": clock.organization_id,
+            "ticket_id": clock.ticket_id,
+            "clock_id": clock.id,
+            "metric": clock.metric,
+            "cycle": clock.cycle,
+            "breached_at": clock.breached_at,
+        }
+        for clock in late
+    ]
+    result = await session.scalars(statement.returning(SlaBreach.clock_id), rows)
+    return set(result)
+
+
+async def assignees(session: AsyncSession, ticket_ids: Collection[str]) -> dict[str, str | None]:
+    """Who works on each of these tickets."""
+    rows = await session.execute(select(Ticket.id, Ticket.assignee_id).where(Ticket.id.in_(ticket_ids)))
+    return dict(row.tuple() for row in rows)

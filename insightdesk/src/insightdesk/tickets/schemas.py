@@ -1,0 +1,79 @@
+"""What travels over REST about tickets."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import Field, model_validator
+
+from insightdesk.kit.schema import Input, Schema
+from insightdesk.sla.schemas import ClockView
+from insightdesk.tickets.models import Priority, TicketStatus, Visibility
+
+
+class TicketInput(Input):
+    """A new ticket. Staff may name the customer; a customer opens his own."""
+
+    subject: str = Field(min_length=1, max_length=300)
+    body: str = Field(min_length=1, max_length=100_000)
+    priority: Priority = Priority.NORMAL
+    customer_id: str | None = None
+    assignee_id: str | None = None
+
+
+class MessageInput(Input):
+    """Something said on a ticket."""
+
+    body: str = Field(min_length=1, max_length=100_000)
+    visibility: Visibility = Visibility.PUBLIC
+
+
+class TicketPatch(Input):
+    """What changes on a ticket; what is not sent stays. ``assigneeId: null`` takes the assignee away."""
+
+    status: TicketStatus | None = None
+    priority: Priority | None = None
+    assignee_id: str | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> TicketPatch:
+        if not self.model_fields_set:
+            raise ValueError("send at least one of status, priority, assigneeId")
+        for name in ("status", "priority"):
+            if name in self.model_fields_set and getattr(self, name) is None:
+                raise ValueError(f"{name} cannot be null")
+        return self
+
+
+class TicketView(Schema):
+    """A ticket and its clocks."""
+
+    id: str
+    number: int
+    subject: str
+    status: TicketStatus
+    priority: Priority
+    customer_id: str
+    assignee_id: str | None
+    created_at: datetime
+    updated_at: datetime
+    resolved_at: datetime | None
+    closed_at: datetime | None
+    closed_reason: str | None
+    sla: list[ClockView] = Field(default_factory=list)
+
+
+class MessageView(Schema):
+    """Something said on a ticket."""
+
+    id: str
+    author_id: str
+    body: str
+    visibility: Visibility
+    created_at: datetime
+
+
+class TicketDetail(TicketView):
+    """A ticket with all that was said on it."""
+
+    messages: list[MessageView] = Field(default_factory=list)

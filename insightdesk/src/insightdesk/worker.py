@@ -1,0 +1,47 @@
+"""The background side: every job's handler, the schedules, and the relay of the outbox."""
+
+from __future__ import annotations
+
+import asyncio
+
+# Each import registers its module's jobs and schedules; a jobs.py that is missing here does not run.
+import insightdesk.email.jobs
+import insightdesk.realtime.jobs
+import insightdesk.sla.jobs  # noqa: F401 - imported for its registrations
+from insightdesk.admin.heartbeat import run_heartbeat
+from insightdesk.database import close_database, database
+from insightdesk.jobs import app
+from insightdesk.queues import QUEUES
+from insightdesk.settings import get_settings
+from toril import outbox
+
+__all__ = ["app", "queue_limits", "run_worker"]
+
+
+def queue_limits(concurrency: int | None = None) -> dict[str, int]:
+    """Jobs at a time, for each queue that has handlers; ``concurrency`` caps them all."""
+    handled = {definition.queue for definition in app.definitions}
+    return {
+        spec.name: min(spec.concurrency, concurrency or spec.concurrency)
+        for spec in QUEUES
+        if spec.name in handled
+    }
+
+
+async def run_worker(concurrency: int | None = None) -> None:
+    """Work until SIGTERM or SIGINT, then finish what is under way.
+
+    Args:
+        concurrency: No queue runs more jobs at a time than this.
+    """
+    relay = outbox.OutboxRelay(database().engine, url=get_settings().valkey_url)
+    relaying = asyncio.create_task(relay.run(), name="outbox relay")
+    beating = asyncio.create_task(run_heartbeat(database()), name="heartbeat")
+    try:
+        await app.run_worker(queue_limits(concurrency))
+    finally:
+        relay.stop()
+        beating.cancel()
+        await asyncio.gather(relaying, beating, return_exceptions=True)
+        await app.close()
+        await close_database()
