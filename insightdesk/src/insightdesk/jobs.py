@@ -37,6 +37,6 @@ def delivery_key(job: toril.Job) -> str:
     Ids that a queue counts up (Node's default) start again when the queue is wiped, so those also carry
     the moment at which the job was added.
     """
-    if job.id.isdecimal():
+    if job.id.isdecimal() and job.timestamp is not None:
         return f"{job.queue}:{job.id}:{job.timestamp.timestamp():.3f}"
     return f"{job.queue}:{job.id}"

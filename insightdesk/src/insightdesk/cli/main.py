@@ -80,7 +80,9 @@ def api(
 
 @app.command()
 def worker(
-    concurrency: Annotated[int, typer.Option(min=1, max=1000, help="Jobs at a time in each queue.")] = 10,
+    concurrency: Annotated[
+        int | None, typer.Option(min=1, max=1000, help="No queue runs more jobs at a time.")
+    ] = None,
 ) -> None:
     """Work on jobs, run the schedules and carry the outbox to Valkey."""
     from insightdesk.cli.supervisor import stop_with_parent

@@ -7,8 +7,8 @@ from urllib.parse import unquote, urlsplit
 
 import aiosmtplib
 
-from insightdesk.email.message import build
 from insightdesk.email.providers.base import InvalidMailUrl, OutgoingMail, PermanentRefusal, TransientFailure
+from insightdesk.email.providers.message import build
 
 __all__ = ["SmtpProvider"]
 

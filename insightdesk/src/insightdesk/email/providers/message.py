@@ -6,7 +6,7 @@ import email.policy
 from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.utils import formatdate, parseaddr
+from email.utils import formatdate, getaddresses
 
 from insightdesk.email.providers.base import OutgoingMail, PermanentRefusal
 from insightdesk.email.rendering import clean_header
@@ -22,7 +22,8 @@ def address(value: str) -> Address:
     """
     if any(not character.isprintable() for character in value):
         raise PermanentRefusal("the address holds a control character")
-    name, spec = parseaddr(value)
+    everyone = getaddresses([value])
+    name, spec = everyone[0] if len(everyone) == 1 else ("", "")
     user, _, domain = spec.rpartition("@")
     if not user or not domain or "," in spec or " " in spec:
         raise PermanentRefusal(f"{value[:100]!r} is not a mail address")
