@@ -27,13 +27,13 @@ class Child:
         self._log = log
         self._tell = tell
         self._process: asyncio.subprocess.Process | None = None
-        self._stopping = False
+        self._stopping = asyncio.Event()
 
     async def run(self) -> None:
         """Keeps the process alive until `stop`."""
         wait = _FIRST_WAIT
         self._log.parent.mkdir(parents=True, exist_ok=True)
-        while not self._stopping:
+        while not self._stopping.is_set():
             started = asyncio.get_running_loop().time()
             with self._log.open("ab") as log:
                 self._process = await asyncio.create_subprocess_exec(
@@ -48,7 +48,7 @@ class Child:
                     start_new_session=True,
                 )
             code = await self._process.wait()
-            if self._stopping:
+            if self._stopping.is_set():
                 return
             if asyncio.get_running_loop().time() - started > 30.0:
                 wait = _FIRST_WAIT
@@ -60,7 +60,7 @@ class Child:
 
     async def stop(self, limit: float) -> None:
         """Asks the process to finish what it is doing; after `limit` seconds kills its group."""
-        self._stopping = True
+        self._stopping.set()
         process = self._process
         if process is None or process.returncode is not None:
             return
@@ -73,7 +73,7 @@ class Child:
 
     def kill(self) -> None:
         """Ends the whole process group at once."""
-        self._stopping = True
+        self._stopping.set()
         if self._process is not None and self._process.returncode is None:
             os.killpg(self._process.pid, signal.SIGKILL)
 

@@ -48,12 +48,12 @@ class Board:
     mails: Sequence[Delivery]
 
 
-def _tickets(principal: Principal) -> Select[tuple[Ticket]]:
+def _tickets(principal: Principal) -> Select[Ticket]:
     query = select(Ticket).where(Ticket.organization_id == principal.organization_id)
     return query if principal.role.is_staff else query.where(Ticket.customer_id == principal.user_id)
 
 
-def _mails(principal: Principal) -> Select[tuple[Delivery]]:
+def _mails(principal: Principal) -> Select[Delivery]:
     query = select(Delivery).where(Delivery.organization_id == principal.organization_id)
     return query if principal.role is Role.ADMIN else query.where(Delivery.recipient == principal.email)
 

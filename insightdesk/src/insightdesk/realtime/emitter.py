@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-import socketio
+import socketio  # type: ignore[import-untyped]  # ships no types
 
 from insightdesk.settings import get_settings
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from http.cookies import CookieError, SimpleCookie
 
-import socketio
+import socketio  # type: ignore[import-untyped]  # ships no types
 from fastapi import FastAPI
 
 from insightdesk.accounts.access import SESSION_COOKIE, authenticate

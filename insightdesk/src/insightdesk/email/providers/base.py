@@ -41,7 +41,10 @@ class OutgoingMail:
 class Provider(Protocol):
     """Takes one mail or says why not."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What logs and delivery rules call it."""
+        ...
 
     async def send(self, mail: OutgoingMail) -> str:
         """Hands the mail over and returns the provider's answer.

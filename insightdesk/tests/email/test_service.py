@@ -1,0 +1,126 @@
+"""One delivery a job, on a real PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import toril
+from sqlalchemy import select
+
+from insightdesk.accounts import service as accounts
+from insightdesk.accounts.models import Role
+from insightdesk.database import close_database, new_id, transaction
+from insightdesk.email import service
+from insightdesk.email.models import Delivery, DeliveryState
+from insightdesk.email.providers import OutgoingMail, PermanentRefusal, TransientFailure
+from insightdesk.embedded import postgres
+from insightdesk.migrations import migrate
+from insightdesk.settings import get_settings
+
+
+class Scripted:
+    """A provider that does what it is told, once for each word."""
+
+    name = "scripted"
+
+    def __init__(self, *answers: Exception | None) -> None:
+        self.answers = list(answers)
+        self.sent: list[OutgoingMail] = []
+
+    async def send(self, mail: OutgoingMail) -> str:
+        answer = self.answers.pop(0) if self.answers else None
+        if answer is not None:
+            raise answer
+        self.sent.append(mail)
+        return "taken"
+
+
+@pytest.fixture(scope="module")
+def database_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with postgres(tmp_path_factory.mktemp("postgres")) as url:
+        migrate(url)
+        yield url
+
+
+@pytest.fixture()
+async def address(database_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[str]:
+    monkeypatch.setenv("INSIGHTDESK_DATABASE_URL", database_url)
+    get_settings.cache_clear()
+    slug = new_id()
+    async with transaction() as session:
+        organization = await accounts.create_organization(session, slug, slug)
+        user = await accounts.create_user(
+            session, organization.id, f"{slug}@x.example", "Ann", Role.AGENT, welcome=False
+        )
+    yield user.email
+    await close_database()
+    get_settings.cache_clear()
+
+
+async def delivery(address: str) -> Delivery:
+    async with transaction() as session:
+        return (await session.scalars(select(Delivery).where(Delivery.recipient == address))).one()
+
+
+def use(monkeypatch: pytest.MonkeyPatch, provider: Scripted) -> Scripted:
+    monkeypatch.setattr(service, "provider_from_url", lambda _: provider)
+    return provider
+
+
+async def test_a_job_that_runs_again_sends_no_second_mail(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider = use(monkeypatch, Scripted())
+    for _ in range(3):
+        await service.send_welcome(address, "u1", address, "Ann")
+    assert len(provider.sent) == 1
+    found = await delivery(address)
+    assert (found.state, found.attempts) == (DeliveryState.SENT, 1)
+    assert provider.sent[0].message_id == found.message_id
+
+
+async def test_distinct_jobs_send_distinct_mails(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    provider = use(monkeypatch, Scripted())
+    for number in range(2):
+        await service.send_generic(f"{address}{number}", address, "hello", "generic", {"body": "the same"})
+    assert len(provider.sent) == 2
+
+
+async def test_a_transient_failure_is_tried_again(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    provider = use(monkeypatch, Scripted(TransientFailure("451 later")))
+    with pytest.raises(TransientFailure):
+        await service.send_welcome(address, "u1", address, "Ann")
+    assert (await delivery(address)).state is DeliveryState.FAILED
+    await service.send_welcome(address, "u1", address, "Ann")
+    assert len(provider.sent) == 1
+    found = await delivery(address)
+    assert (found.state, found.error, found.attempts) == (DeliveryState.SENT, None, 2)
+
+
+async def test_a_refusal_is_for_good(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    provider = use(monkeypatch, Scripted(PermanentRefusal("550 no such person")))
+    for _ in range(2):
+        with pytest.raises(toril.Fail, match="550"):
+            await service.send_welcome(address, "u1", address, "Ann")
+    assert provider.sent == []
+    assert (await delivery(address)).state is DeliveryState.REFUSED
+
+
+async def test_a_try_cut_off_in_mid_send_is_not_sent_blindly(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider = use(monkeypatch, Scripted(OSError("connection lost after DATA")))
+    with pytest.raises(OSError, match="after DATA"):
+        await service.send_welcome(address, "u1", address, "Ann")
+    assert (await delivery(address)).state is DeliveryState.SENDING
+    with pytest.raises(toril.Fail, match="cut off"):
+        await service.send_welcome(address, "u1", address, "Ann")
+    assert provider.sent == []
+    assert (await delivery(address)).state is DeliveryState.FAILED
+
+
+async def test_data_that_do_not_fit_a_template_fail_at_once(address: str) -> None:
+    with pytest.raises(toril.Fail, match="do not fit"):
+        await service.send_generic(address, address, "hello", "sla_breach", {})
