@@ -1,5 +1,7 @@
 """A job engine for Python on Valkey/Redis that speaks the data format of BullMQ."""
 
+from .app import Toril
+from .definition import JobContext, JobDefinition
 from .embedded import EmbeddedFailed, EmbeddedServer, embedded
 from .errors import (
     ConnectionFailed,
@@ -22,18 +24,23 @@ from .options import Backoff, Deduplication, Keep
 from .outcome import Fail, Outcome, Retry, Snooze
 from .queue import Queue
 from .record import Job
+from .schedule import Cron, Every, Scheduler
 from .worker import Worker
 
 __all__ = [
     "Backoff",
     "ConnectionFailed",
+    "Cron",
     "Deduplication",
     "EmbeddedFailed",
     "EmbeddedServer",
+    "Every",
     "Fail",
     "InvalidOption",
     "InvalidPayload",
     "Job",
+    "JobContext",
+    "JobDefinition",
     "JobError",
     "JobFailed",
     "JobKeywords",
@@ -50,8 +57,10 @@ __all__ = [
     "QueueActive",
     "QueueNotPaused",
     "Retry",
+    "Scheduler",
     "ServerRefused",
     "Snooze",
+    "Toril",
     "TorilError",
     "UnknownJob",
     "WaitTimeout",

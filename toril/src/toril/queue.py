@@ -14,9 +14,11 @@ from .errors import InvalidOption, JobLocked, JobNotFound, JobNotInState, QueueA
 from .job import JobKeywords, JobState, Json, NewJob
 from .options import seconds
 from .record import Job
+from .schedule import Scheduler, When
 from .storage.connection import Address, Connection
 from .storage.jobs import LOCKED, MISSING, Added, JobStore
 from .storage.keys import Keys
+from .storage.schedulers import SchedulerStore
 from .waiting import JobEnds
 
 DEFAULT_URL = "valkey://127.0.0.1:6379/0"
@@ -62,6 +64,7 @@ class Queue:
         self.prefix = prefix
         keys = Keys(name, prefix)
         self._store = JobStore(Connection(Address.of(self.url)), keys)
+        self.schedulers = SchedulerStore(self._store.connection, keys)
         self._pending: list[_Pending] = []
         self._flushes: set[asyncio.Task[None]] = set()
         self._ends: JobEnds | None = None
@@ -242,6 +245,35 @@ class Queue:
     async def log(self, job_id: str, line: str) -> int:
         """Add a line to a job's log and return how many there are."""
         return await self._store.log(job_id, line)
+
+    async def upsert_job_scheduler(
+        self, scheduler_id: str, when: When, name: str, data: Json = None, **options: Unpack[JobKeywords]
+    ) -> bool:
+        """Make or change a job scheduler; returns whether anything changed.
+
+        Many processes may declare the same one at once: an unchanged one is left as it is.
+
+        Args:
+            scheduler_id: Its id in this queue.
+            when: A `Cron` or an `Every`.
+            name, data, options: The job that it adds each time; delay, id and deduplication are
+                not used.
+
+        Raises:
+            InvalidOption: the id is empty, or an option is wrong.
+            InvalidPayload: the data cannot be written as JSON.
+        """
+        if not isinstance(scheduler_id, str) or not scheduler_id:
+            raise InvalidOption("a scheduler's id must be a non-empty text")
+        return await self.schedulers.upsert(scheduler_id, when, NewJob(name, data, **options))
+
+    async def remove_job_scheduler(self, scheduler_id: str) -> bool:
+        """Remove a job scheduler and its next job; returns whether there was one."""
+        return await self.schedulers.remove(scheduler_id)
+
+    async def get_job_schedulers(self) -> list[Scheduler]:
+        """Read all job schedulers, the next to run first."""
+        return await self.schedulers.all()
 
     def _check(self, code: int, job_id: str, state: str) -> None:
         if code == MISSING:

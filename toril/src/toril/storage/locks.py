@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import valkey
 from valkey.exceptions import NoScriptError, ValkeyError
@@ -31,6 +31,7 @@ class LockRenewer:
             client_name="toril-keeper",
             **connection,
         )
+        self._execute: Callable[..., list[bytes]] = self._client.execute_command
         self._keys = keys
         self._lock_ms = lock_ms
 
@@ -44,9 +45,9 @@ class LockRenewer:
         args = (len(self._keys.all), *self._keys.all, self._keys.base, self._lock_ms, *flat)
         try:
             try:
-                lost = self._client.execute_command("EVALSHA", sha("extend_locks"), *args)
+                lost = self._execute("EVALSHA", sha("extend_locks"), *args)
             except NoScriptError:
-                lost = self._client.execute_command("EVAL", source("extend_locks"), *args)
+                lost = self._execute("EVAL", source("extend_locks"), *args)
         except (ValkeyError, OSError) as error:
             raise ConnectionFailed(f"locks could not be renewed: {error}") from error
         return [job_id.decode("utf-8", "replace") for job_id in lost]

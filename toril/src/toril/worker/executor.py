@@ -9,6 +9,7 @@ import logging
 import threading
 import traceback
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, NamedTuple, Protocol
 
 from ..codec import encode_json
 from ..errors import InvalidPayload, TorilError
@@ -24,6 +25,32 @@ Handler = Callable[[Job], Awaitable[Json]] | Callable[[Job], Json]
 """A job's handler: `async def`, or a plain `def` that is run in a thread."""
 BackoffStrategy = Callable[[int, BaseException, Job], float]
 """(attempts made, error, job) -> seconds to wait; a negative number fails the job for good."""
+
+
+class Route(NamedTuple):
+    """What runs one job."""
+
+    call: Callable[[Job], Any]
+    in_thread: bool
+
+
+class Router(Protocol):
+    """Chooses what runs a job; an error that it raises is that job's outcome."""
+
+    def route(self, job: Job) -> Route: ...
+
+
+class SingleRoute:
+    """One handler for all jobs of a queue."""
+
+    def __init__(self, handler: Handler) -> None:
+        is_async = inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(type(handler).__call__)
+        self._route = Route(handler, in_thread=not is_async)
+
+    def route(self, job: Job) -> Route:
+        """Return the one route."""
+        return self._route
+
 
 TEXT_LIMIT = 64 * 1024
 """Bytes of a failed reason or stack trace that are kept."""
@@ -61,20 +88,22 @@ class Executor:
     """Runs jobs of one worker.
 
     Args:
-        handler: What runs a job.
+        router: Chooses what runs a job.
+        prepare: Awaited before the first step of a job that a scheduler has made.
         backoffs: Strategies by the name that a job's backoff has as its type.
         keep_completed, keep_failed: Retention of jobs that say nothing of it themselves.
     """
 
     def __init__(
         self,
-        handler: Handler,
+        router: Router,
+        prepare: Callable[[Job, str], Awaitable[None]],
         backoffs: Mapping[str, BackoffStrategy],
         keep_completed: Keep,
         keep_failed: Keep,
     ) -> None:
-        self._handler = handler
-        self._in_thread = not _is_async(handler)
+        self._route = router.route
+        self._prepare = prepare
         self._backoffs = backoffs
         self._keep = {"c": keep_completed, "f": keep_failed}
 
@@ -86,11 +115,17 @@ class Executor:
         """
         free = _Once(released)
         try:
+            if (scheduler := job.scheduler_id) is not None:
+                await self._prepare(job, scheduler)
             options = job.options
             if job.deferred_failure:
                 raise Fail(job.deferred_failure)
             _ = job.data
-            result = await self._call(job, options.timeout, free)
+            route = self._route(job)
+            if route.in_thread:
+                result = await self._call_in_thread(route, job, options.timeout, free)
+            else:
+                result = await _call(route, job, options.timeout)
             try:
                 text = encode_json(result, "the handler's result")
             except InvalidPayload as error:
@@ -110,21 +145,7 @@ class Executor:
             if not free.held:
                 free()
 
-    async def _call(self, job: Job, timeout: float | None, free: _Once) -> Json:
-        if self._in_thread:
-            return await self._call_in_thread(job, timeout, free)
-        if timeout is None:
-            return await self._handler(job)
-        scope = asyncio.timeout(timeout)
-        try:
-            async with scope:
-                return await self._handler(job)
-        except TimeoutError:
-            if not scope.expired():
-                raise
-            raise TimeoutError(f"timed out after {timeout:g} s") from None
-
-    async def _call_in_thread(self, job: Job, timeout: float | None, free: _Once) -> Json:
+    async def _call_in_thread(self, route: Route, job: Job, timeout: float | None, free: _Once) -> Json:
         # A daemon thread a run: one that hangs must neither use up a pool nor keep the process alive.
         loop = asyncio.get_running_loop()
         done: asyncio.Future[Json] = loop.create_future()
@@ -147,7 +168,7 @@ class Executor:
             result: Json = None
             error: BaseException | None = None
             try:
-                result = context.run(self._handler, job)
+                result = context.run(route.call, job)
             except StopIteration as stop:  # a future refuses to carry one
                 error = RuntimeError(f"the handler raised StopIteration: {stop.value!r}")
             except BaseException as raised:  # noqa: BLE001 - handed to the event loop
@@ -247,7 +268,14 @@ class _Once:
             function()
 
 
-def _is_async(handler: Handler) -> bool:
-    return inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(
-        getattr(handler, "__call__", None)
-    )
+async def _call(route: Route, job: Job, timeout: float | None) -> Json:
+    if timeout is None:
+        return await route.call(job)
+    scope = asyncio.timeout(timeout)
+    try:
+        async with scope:
+            return await route.call(job)
+    except TimeoutError:
+        if not scope.expired():
+            raise
+        raise TimeoutError(f"timed out after {timeout:g} s") from None

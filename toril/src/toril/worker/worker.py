@@ -8,7 +8,7 @@ import signal
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from ..errors import ConnectionFailed, InvalidOption, ServerRefused
 from ..options import Keep, seconds, whole
@@ -21,7 +21,7 @@ from ..storage.keys import Keys
 from ..storage.locks import LockRenewer
 from ..storage.work import Settlement, WorkStore, put_marker, wait_marker
 from .cycle import Cycle
-from .executor import BackoffStrategy, Executor, HandBack, Handler, LockLost
+from .executor import BackoffStrategy, Executor, HandBack, Handler, LockLost, Router, SingleRoute
 from .keeper import Keeper
 
 logger = logging.getLogger("toril")
@@ -41,6 +41,7 @@ class Worker:
     Args:
         queue: The queue's name.
         handler: Gets a `Job` and returns its result; `async def`, or a plain `def` run in a thread.
+            Or a router, which chooses the handler for each job.
         url: The server; by default TORIL_URL, else `valkey://127.0.0.1:6379/0`.
         prefix: What all keys begin with.
         concurrency: How many jobs run at once.
@@ -59,7 +60,7 @@ class Worker:
     def __init__(
         self,
         queue: str,
-        handler: Handler,
+        handler: Handler | Router,
         *,
         url: str | None = None,
         prefix: str = "bull",
@@ -73,7 +74,11 @@ class Worker:
         keep_failed: Keep | None = None,
         name: str | None = None,
     ) -> None:
-        if not callable(handler):
+        if hasattr(handler, "route"):
+            router = cast("Router", handler)
+        elif callable(handler):
+            router = SingleRoute(handler)
+        else:
             raise InvalidOption("a worker's handler must be a function")
         self.id = uuid.uuid4().hex
         self.name = name or f"toril-{self.id[:8]}"
@@ -86,7 +91,7 @@ class Worker:
         self._max_stalled = whole(max_stalled, "max_stalled", 0, 2**31)
         self._drain_timeout = seconds(drain_timeout, "drain_timeout")
         self._executor = Executor(
-            handler, dict(backoffs or {}), keep_completed or Keep(), keep_failed or Keep()
+            router, self._advance, dict(backoffs or {}), keep_completed or Keep(), keep_failed or Keep()
         )
         self._running: dict[str, _Run] = {}
         self._stopping = asyncio.Event()
@@ -104,6 +109,11 @@ class Worker:
     def running(self) -> int:
         """How many jobs run now."""
         return len(self._running)
+
+    @property
+    def stopping(self) -> bool:
+        """Whether a stop was asked for."""
+        return self._stopping.is_set()
 
     def stop(self, *, force: bool = False) -> None:
         """Ask the worker to stop; from any thread. `force` waits for no running job."""
@@ -209,6 +219,18 @@ class Worker:
         else:
             self.retried += 1
         cycle.settle(settlement)
+
+    async def _advance(self, job: Job, scheduler_id: str) -> None:
+        """Make the scheduler's next job. A schedule must never end for want of one answer."""
+        pause = 0.05
+        while True:
+            try:
+                await self.queue.schedulers.advance(scheduler_id, job.id)
+                return
+            except (ConnectionFailed, ServerRefused) as error:
+                logger.warning("scheduler %s cannot go on: %s; trying again", scheduler_id, error)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 2.0)
 
     def _tokens(self) -> Mapping[str, str]:
         return {job_id: run.token for job_id, run in self._running.copy().items()}

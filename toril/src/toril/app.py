@@ -1,0 +1,215 @@
+"""Toril: declared jobs and schedules, and the workers that run them. A facade, no logic."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import Any, Unpack, cast
+
+from .definition import JobDecorator, JobDefinition, Payload
+from .dispatch import Dispatch
+from .errors import InvalidOption, UnknownJob
+from .job import JobKeywords, JobOptions, NewJob
+from .queue import Queue, server_url
+from .schedule import When
+from .worker import Worker
+from .worker.executor import BackoffStrategy
+
+
+class Toril:
+    """An application: its jobs, its schedules, its queues.
+
+    Args:
+        url: The server; by default the environment's TORIL_URL at the first use, else
+            `valkey://127.0.0.1:6379/0`.
+        prefix: What all keys begin with.
+        backoffs: Strategies for `Backoff.custom(name)`.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        prefix: str = "bull",
+        backoffs: Mapping[str, BackoffStrategy] | None = None,
+    ) -> None:
+        self._url = url
+        self.prefix = prefix
+        self._backoffs = dict(backoffs or {})
+        self._definitions: dict[tuple[str, str], JobDefinition[..., Any]] = {}
+        self._schedules: dict[str, tuple[When, str, NewJob]] = {}
+        self._queues: dict[str, Queue] = {}
+        self._workers: list[Worker] = []
+
+    @property
+    def url(self) -> str:
+        """The server's URL."""
+        return server_url(self._url)
+
+    @property
+    def definitions(self) -> list[JobDefinition[..., Any]]:
+        """All declared jobs."""
+        return list(self._definitions.values())
+
+    @property
+    def schedules(self) -> dict[str, tuple[When, str, NewJob]]:
+        """All declared schedules: id -> (when, queue, job)."""
+        return dict(self._schedules)
+
+    def job(self, queue: str, *, name: str | None = None, **options: Unpack[JobKeywords]) -> JobDecorator:
+        """Declare a job: `@app.job("email", name="welcome", attempts=5)`.
+
+        Args:
+            queue: The queue's name.
+            name: The job's name; the function's if None.
+            options: What its jobs are added with.
+
+        Raises:
+            InvalidOption: an option or the signature is wrong, or the name is taken in this queue.
+        """
+        JobOptions.of(**options)
+
+        def declare(handler: Callable[..., Any]) -> JobDefinition[..., Any]:
+            label = name or handler.__name__
+            if (queue, label) in self._definitions:
+                raise InvalidOption(f"queue {queue!r} has a job {label!r} already")
+            definition: JobDefinition[..., Any] = JobDefinition(
+                self, queue, label, handler, Payload(handler, label), options
+            )
+            self._definitions[queue, label] = definition
+            return definition
+
+        return cast("JobDecorator", declare)
+
+    def schedule(
+        self, scheduler_id: str, when: When, definition: JobDefinition[..., Any], /, *args: Any, **kwargs: Any
+    ) -> None:
+        """Declare that a job runs again and again. Workers see to it when they start.
+
+        Raises:
+            InvalidOption: the id is taken or empty.
+            InvalidPayload: the arguments do not fit the job.
+        """
+        if not scheduler_id or scheduler_id in self._schedules:
+            raise InvalidOption(f"scheduler id {scheduler_id!r} is empty or taken")
+        self._schedules[scheduler_id] = (when, definition.queue, definition.new_job(*args, **kwargs))
+
+    def queue(self, name: str) -> Queue:
+        """Return the queue of this name, one object for all callers."""
+        if name not in self._queues:
+            self._queues[name] = Queue(name, self.url, prefix=self.prefix)
+        return self._queues[name]
+
+    async def apply_schedules(self, queues: Sequence[str] | None = None) -> int:
+        """Put the declared schedules on the server; returns how many were new or changed."""
+        changed = 0
+        for scheduler_id, (when, queue, job) in self._schedules.items():
+            if queues is None or queue in queues:
+                changed += await self.queue(queue).schedulers.upsert(scheduler_id, when, job)
+        return changed
+
+    async def run_worker(
+        self,
+        queues: Sequence[str] | Mapping[str, int] | None = None,
+        concurrency: int = 10,
+        *,
+        drain_timeout: float = 30.0,
+        lock_duration: float = 30.0,
+        stalled_interval: float = 30.0,
+    ) -> None:
+        """Run workers until `stop`, or SIGTERM or SIGINT; a second signal hands running jobs back at once.
+
+        Args:
+            queues: Names, or names with their own concurrency; all declared ones if None.
+            concurrency: Jobs at a time of each queue that has none of its own.
+            drain_timeout: Seconds that a stop waits for running jobs.
+            lock_duration: Seconds after which a job of a dead worker is taken for stalled.
+            stalled_interval: Seconds between two looks for such jobs.
+
+        Raises:
+            UnknownJob: a queue has no declared job.
+            ConnectionFailed: the server cannot be reached at the start.
+        """
+        loop = asyncio.get_running_loop()
+        numbers = (signal.SIGTERM, signal.SIGINT)
+        for number in numbers:
+            loop.add_signal_handler(number, self._signalled)
+        try:
+            async with self.worker_running(
+                queues,
+                concurrency,
+                drain_timeout=drain_timeout,
+                lock_duration=lock_duration,
+                stalled_interval=stalled_interval,
+            ) as tasks:
+                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for number in numbers:
+                loop.remove_signal_handler(number)
+
+    @contextlib.asynccontextmanager
+    async def worker_running(
+        self,
+        queues: Sequence[str] | Mapping[str, int] | None = None,
+        concurrency: int = 10,
+        *,
+        drain_timeout: float = 30.0,
+        lock_duration: float = 30.0,
+        stalled_interval: float = 30.0,
+    ) -> AsyncIterator[set[asyncio.Task[None]]]:
+        """Run workers in this event loop while the block runs; see `run_worker`."""
+        limits = self._limits(queues, concurrency)
+        await self.apply_schedules(list(limits))
+        workers = [
+            Worker(
+                name,
+                Dispatch(name, self.definitions),
+                url=self.url,
+                prefix=self.prefix,
+                concurrency=limit,
+                backoffs=self._backoffs,
+                drain_timeout=drain_timeout,
+                lock_duration=lock_duration,
+                stalled_interval=stalled_interval,
+            )
+            for name, limit in limits.items()
+        ]
+        self._workers += workers
+        tasks = {asyncio.create_task(worker.run(handle_signals=False)) for worker in workers}
+        try:
+            yield tasks
+        finally:
+            for worker in workers:
+                worker.stop()
+            results = await asyncio.gather(*tasks, return_exceptions=True)
+            self._workers = [worker for worker in self._workers if worker not in workers]
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+
+    def _limits(self, queues: Sequence[str] | Mapping[str, int] | None, concurrency: int) -> dict[str, int]:
+        known = {definition.queue for definition in self.definitions}
+        wanted = sorted(known) if queues is None else queues
+        limits = dict(wanted) if isinstance(wanted, Mapping) else dict.fromkeys(wanted, concurrency)
+        if not limits:
+            raise UnknownJob("no jobs are declared, so there is nothing to run")
+        for name in limits:
+            if name not in known:
+                raise UnknownJob(f"no job is declared for queue {name!r}; known: {', '.join(sorted(known))}")
+        return limits
+
+    def _signalled(self) -> None:
+        self.stop(force=any(worker.stopping for worker in self._workers))
+
+    def stop(self, *, force: bool = False) -> None:
+        """Ask running workers to stop; `force` waits for no running job."""
+        for worker in self._workers:
+            worker.stop(force=force)
+
+    async def close(self) -> None:
+        """Close all queues of this application."""
+        for queue in self._queues.values():
+            await queue.close()
+        self._queues.clear()

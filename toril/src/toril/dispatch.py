@@ -1,0 +1,43 @@
+"""Chooses the declared job for a job's name."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from .definition import JobDefinition
+from .outcome import Snooze
+from .record import Job
+from .worker.executor import Route
+
+logger = logging.getLogger("toril")
+
+PARKED = 30.0
+"""Seconds that a job of an unknown name waits for a worker that knows it, e.g. in a rolling deploy."""
+
+
+class Dispatch:
+    """The declared jobs of one queue, as a worker's router."""
+
+    def __init__(self, queue: str, definitions: Sequence[JobDefinition[..., Any]]) -> None:
+        self._queue = queue
+        self._routes = {
+            each.name: Route(each.call, in_thread=not each.is_async)
+            for each in definitions
+            if each.queue == queue
+        }
+
+    def route(self, job: Job) -> Route:
+        """Return what runs a job.
+
+        Raises:
+            Snooze: no job is declared under its name; it is neither completed nor failed.
+        """
+        found = self._routes.get(job.name)
+        if found is None:
+            logger.warning(
+                "queue %s: no job is declared as %r; job %s is parked", self._queue, job.name, job.id
+            )
+            raise Snooze(PARKED, f"no job is declared as {job.name!r}")
+        return found
