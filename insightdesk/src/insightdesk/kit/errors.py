@@ -79,7 +79,8 @@ def explain(errors: Sequence[Any]) -> str:
     """Pydantic's errors in one line, each with the place that it speaks of."""
     parts = []
     for error in errors:
-        place = ".".join(str(step) for step in error["loc"] if step not in ("body", "query", "path"))
+        steps = [str(step) for step in error["loc"]]
+        place = ".".join(steps[1:] if steps and steps[0] in ("body", "query", "path") else steps)
         message = str(error["msg"]).removeprefix("Value error, ")
         parts.append(f"{place}: {message}" if place else message)
     return "; ".join(parts)

@@ -50,11 +50,12 @@ def resume(timing: Timing, now: datetime) -> Timing:
 def retarget(timing: Timing, target_seconds: float) -> Timing:
     """Promise another duration, as if it had been so from the start: time spent and pauses stay counted."""
     change = target_seconds - timing.target_seconds
-    if timing.remaining_seconds is not None:
-        return replace(
-            timing, target_seconds=target_seconds, remaining_seconds=timing.remaining_seconds + change
-        )
-    return replace(timing, target_seconds=target_seconds, due_at=timing.due_at + timedelta(seconds=change))
+    return replace(
+        timing,
+        target_seconds=target_seconds,
+        due_at=timing.due_at + timedelta(seconds=change),
+        remaining_seconds=None if timing.remaining_seconds is None else timing.remaining_seconds + change,
+    )
 
 
 def is_late(timing: Timing, moment: datetime) -> bool:

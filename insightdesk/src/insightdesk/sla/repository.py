@@ -149,4 +149,4 @@ async def insert_breaches(session: AsyncSession, late: Sequence[SlaClock]) -> se
 async def assignees(session: AsyncSession, ticket_ids: Collection[str]) -> dict[str, str | None]:
     """Who works on each of these tickets."""
     rows = await session.execute(select(Ticket.id, Ticket.assignee_id).where(Ticket.id.in_(ticket_ids)))
-    return dict(row.tuple() for row in rows)
+    return {row.id: row.assignee_id for row in rows}

@@ -1,0 +1,91 @@
+"""Real servers for the whole session; tests keep apart by making an organization of their own."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+# Named before anything of insightdesk is imported, since the Toril app takes its address on import.
+VALKEY_PORT = _free_port()
+VALKEY_URL = f"valkey://127.0.0.1:{VALKEY_PORT}/0"
+os.environ["TORIL_URL"] = os.environ["INSIGHTDESK_VALKEY_URL"] = VALKEY_URL
+os.environ["INSIGHTDESK_SECRET"] = "a secret for tests"
+
+# Tests are imported by path, so what they share is put on the path here.
+sys.path.insert(0, str(Path(__file__).parent))
+
+import httpx  # noqa: E402
+from desks import Desk, make_desk  # noqa: E402
+
+import toril  # noqa: E402
+from insightdesk import jobs  # noqa: E402
+from insightdesk.database import close_database  # noqa: E402
+from insightdesk.embedded import postgres  # noqa: E402
+from insightdesk.main import create_app  # noqa: E402
+from insightdesk.migrations import migrate  # noqa: E402
+from insightdesk.settings import get_settings  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """An empty server of the session's own."""
+    folder: Path = tmp_path_factory.mktemp("postgres")
+    with postgres(folder / "data") as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def database_url(postgres_url: str) -> str:
+    """The migrated database, which the settings now name."""
+    migrate(postgres_url)
+    os.environ["INSIGHTDESK_DATABASE_URL"] = postgres_url
+    get_settings.cache_clear()
+    return postgres_url
+
+
+@pytest.fixture(scope="session")
+def valkey_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real Valkey at the address that the settings name."""
+    with toril.embedded(tmp_path_factory.mktemp("valkey"), port=VALKEY_PORT) as url:
+        yield url
+
+
+@pytest.fixture
+async def db(database_url: str) -> AsyncIterator[None]:
+    """The database, with connections that end with the test's event loop."""
+    yield
+    await close_database()
+
+
+@pytest.fixture
+async def desk(db: None) -> Desk:
+    """The test's own organization."""
+    return await make_desk()
+
+
+@pytest.fixture
+async def other_desk(db: None) -> Desk:
+    """Another organization, which must see nothing."""
+    return await make_desk()
+
+
+@pytest.fixture
+async def api(db: None) -> AsyncIterator[httpx.AsyncClient]:
+    """The application, without a server."""
+    transport = httpx.ASGITransport(create_app(), raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://desk.test") as client:
+        yield client
+    await jobs.app.close()

@@ -1,0 +1,200 @@
+"""The clocks' rules on the real database: what moves them, what breaks them, and that it is told once."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta
+
+import pytest
+from desks import Desk
+from sqlalchemy import select, text
+
+from insightdesk.database import database, transaction
+from insightdesk.email.kinds import NotificationKind
+from insightdesk.kit import clock
+from insightdesk.sla import repository, service, staging
+from insightdesk.sla.models import Metric, SlaBreach, SlaClock
+from insightdesk.sla.scan import scan
+from insightdesk.tickets import service as tickets
+from insightdesk.tickets.models import Priority, Ticket, TicketStatus
+from insightdesk.tickets.schemas import MessageInput, TicketInput, TicketPatch
+
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture
+def now() -> datetime:
+    return clock.now().replace(microsecond=0)
+
+
+async def open_ticket(desk: Desk, now: datetime, priority: Priority = Priority.NORMAL) -> Ticket:
+    wanted = TicketInput(
+        subject="Help", body="Please", priority=priority, customer_id=desk.customer.user_id,
+        assignee_id=desk.agent.user_id,
+    )  # fmt: skip
+    async with transaction() as session:
+        return await tickets.create_ticket(session, desk.admin, wanted, now)
+
+
+async def patch(desk: Desk, ticket: Ticket, now: datetime, **changes: object) -> None:
+    async with transaction() as session:
+        await tickets.update_ticket(session, desk.agent, ticket.id, TicketPatch(**changes), now)
+
+
+async def say(desk: Desk, ticket: Ticket, now: datetime, *, staff: bool) -> None:
+    async with transaction() as session:
+        actor = desk.agent if staff else desk.customer
+        await tickets.add_message(session, actor, ticket.id, MessageInput(body="Well"), now)
+
+
+async def clocks(ticket: Ticket) -> dict[Metric, SlaClock]:
+    async with transaction() as session:
+        found = (await service.clocks_of(session, [ticket.id]))[ticket.id]
+        return {clock.metric: clock for clock in found}
+
+
+async def breaches(ticket: Ticket) -> list[tuple[Metric, int, datetime]]:
+    async with transaction() as session:
+        rows = await session.scalars(select(SlaBreach).where(SlaBreach.ticket_id == ticket.id))
+        return [(row.metric, row.cycle, row.breached_at) for row in rows]
+
+
+async def staged(ticket: Ticket, name: str) -> list[dict[str, object]]:
+    """Payloads of the outbox's jobs of this name for the ticket."""
+    async with transaction() as session:
+        rows = await session.execute(
+            text("SELECT data FROM toril_outbox WHERE name = :name AND data->>'ticketId' = :ticket"),
+            {"name": name, "ticket": ticket.id},
+        )
+        return [row.data for row in rows]
+
+
+async def told_of_breach(ticket: Ticket) -> list[object]:
+    mails = await staged(ticket, "ticket-notification")
+    return sorted(str(mail["recipientId"]) for mail in mails if mail["type"] == NotificationKind.SLA_BREACH)
+
+
+async def test_deadlines_follow_the_priority(desk: Desk, now: datetime) -> None:
+    ticket = await open_ticket(desk, now)
+    found = await clocks(ticket)
+    assert found[Metric.FIRST_RESPONSE].due_at == now + 10 * MINUTE
+    assert found[Metric.RESOLUTION].due_at == now + 60 * MINUTE
+    assert len(await staged(ticket, "check")) == 2
+
+
+async def test_a_change_of_priority_moves_the_deadline_and_makes_the_old_check_stale(
+    desk: Desk, now: datetime
+) -> None:
+    ticket = await open_ticket(desk, now)
+    before = (await clocks(ticket))[Metric.RESOLUTION]
+    await patch(desk, ticket, now + 2 * MINUTE, priority="urgent")
+    after = (await clocks(ticket))[Metric.RESOLUTION]
+    assert after.due_at == now + 6 * MINUTE
+    assert after.version == before.version + 1
+    assert staging.is_stale(staging.check_id(before.id, before.version), after.id, after.version)
+    assert not staging.is_stale("1234", after.id, after.version)
+    assert len(await staged(ticket, "check")) == 4
+
+
+async def test_pending_pauses_and_the_customers_word_resumes(desk: Desk, now: datetime) -> None:
+    ticket = await open_ticket(desk, now)
+    await patch(desk, ticket, now + 4 * MINUTE, status="pending")
+    assert (await clocks(ticket))[Metric.RESOLUTION].paused_since == now + 4 * MINUTE
+    await scan(database(), now + 500 * MINUTE)
+    assert await breaches(ticket) == []
+    await say(desk, ticket, now + 600 * MINUTE, staff=False)
+    resumed = (await clocks(ticket))[Metric.RESOLUTION]
+    assert resumed.paused_since is None
+    assert resumed.due_at == now + 656 * MINUTE
+
+
+async def test_a_reply_in_time_keeps_the_promise(desk: Desk, now: datetime) -> None:
+    ticket = await open_ticket(desk, now)
+    await say(desk, ticket, now + 10 * MINUTE, staff=True)
+    await scan(database(), now + 30 * MINUTE)
+    assert await breaches(ticket) == []
+    assert (await clocks(ticket))[Metric.FIRST_RESPONSE].fulfilled_at == now + 10 * MINUTE
+
+
+async def test_a_late_reply_before_any_scan_is_a_breach_at_the_deadline(desk: Desk, now: datetime) -> None:
+    ticket = await open_ticket(desk, now)
+    await say(desk, ticket, now + 11 * MINUTE, staff=True)
+    assert await breaches(ticket) == [(Metric.FIRST_RESPONSE, 1, now + 10 * MINUTE)]
+    assert await told_of_breach(ticket) == sorted([desk.admin.user_id, desk.agent.user_id])
+    await scan(database(), now + 30 * MINUTE)
+    assert len(await breaches(ticket)) == 1
+
+
+async def test_raising_the_priority_does_not_hide_a_broken_promise(desk: Desk, now: datetime) -> None:
+    ticket = await open_ticket(desk, now, Priority.URGENT)
+    await patch(desk, ticket, now + 2 * MINUTE, priority="normal")
+    assert await breaches(ticket) == [(Metric.FIRST_RESPONSE, 1, now + MINUTE)]
+
+
+async def test_two_checks_and_a_scan_at_once_record_one_breach(desk: Desk, now: datetime) -> None:
+    ticket = await open_ticket(desk, now, Priority.URGENT)
+    late = now + 2 * MINUTE
+
+    async def check() -> None:
+        async with transaction() as session:
+            await service.check(session, ticket.id, Metric.FIRST_RESPONSE, late)
+
+    await asyncio.gather(check(), check(), scan(database(), late), scan(database(), late))
+    assert await breaches(ticket) == [(Metric.FIRST_RESPONSE, 1, now + MINUTE)]
+    assert await told_of_breach(ticket) == sorted([desk.admin.user_id, desk.agent.user_id])
+
+
+async def test_an_assignee_who_is_an_administrator_is_told_once(desk: Desk, now: datetime) -> None:
+    ticket = await open_ticket(desk, now, Priority.URGENT)
+    await patch(desk, ticket, now, assignee_id=desk.admin.user_id)
+    await scan(database(), now + 2 * MINUTE)
+    assert await told_of_breach(ticket) == [desk.admin.user_id]
+
+
+async def test_an_early_check_says_how_long_to_wait(desk: Desk, now: datetime) -> None:
+    ticket = await open_ticket(desk, now)
+    async with transaction() as session:
+        remaining = await service.check(session, ticket.id, Metric.FIRST_RESPONSE, now + 9 * MINUTE)
+        unknown = await service.check(session, "nothing", Metric.RESOLUTION, now)
+    assert remaining == pytest.approx(60.0, abs=0.01)
+    assert unknown is None
+
+
+async def test_far_deadlines_wait_for_the_scan(desk: Desk, now: datetime) -> None:
+    ticket = await open_ticket(desk, now, Priority.LOW)
+    assert await staged(ticket, "check") == []
+    await scan(database(), now + timedelta(hours=30))
+    assert [job["checkType"] for job in await staged(ticket, "check")] == ["first_response"]
+    await scan(database(), now + timedelta(hours=31))
+    assert len(await staged(ticket, "check")) == 1
+
+
+async def test_the_scan_goes_on_until_nothing_is_left(desk: Desk, now: datetime) -> None:
+    opened = [await open_ticket(desk, now, Priority.URGENT) for _ in range(7)]
+    await scan(database(), now + 2 * MINUTE, batch=2)
+    assert [len(await breaches(ticket)) for ticket in opened] == [1] * 7
+
+
+async def test_reopening_starts_another_cycle(desk: Desk, now: datetime) -> None:
+    ticket = await open_ticket(desk, now)
+    await patch(desk, ticket, now + 5 * MINUTE, status="resolved")
+    await say(desk, ticket, now + 90 * MINUTE, staff=False)
+    async with transaction() as session:
+        row = await session.get_one(Ticket, ticket.id)
+        assert row.status is TicketStatus.OPEN
+        assert row.resolved_at is None
+        found = await repository.clocks(session, [ticket.id])
+    resolution = [clock for clock in found if clock.metric is Metric.RESOLUTION]
+    assert [clock.cycle for clock in resolution] == [1, 2]
+    assert resolution[1].due_at == now + 150 * MINUTE
+    await scan(database(), now + 200 * MINUTE)
+    assert await breaches(ticket) == [(Metric.RESOLUTION, 2, now + 150 * MINUTE)]
+
+
+async def test_nobody_is_told_of_his_own_act(desk: Desk, now: datetime) -> None:
+    ticket = await open_ticket(desk, now)
+    await say(desk, ticket, now, staff=True)
+    await say(desk, ticket, now, staff=False)
+    mails = await staged(ticket, "ticket-notification")
+    told = [mail["recipientId"] for mail in mails if mail["type"] == "new_message"]
+    assert told == [desk.customer.user_id, desk.agent.user_id]
