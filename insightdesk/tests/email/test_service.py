@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import pytest
-import toril
 from sqlalchemy import select
 
+import toril
 from insightdesk.accounts import service as accounts
 from insightdesk.accounts.models import Role
 from insightdesk.database import close_database, new_id, transaction
@@ -44,7 +43,7 @@ def database_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
 
 
-@pytest.fixture()
+@pytest.fixture
 async def address(database_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[str]:
     monkeypatch.setenv("INSIGHTDESK_DATABASE_URL", database_url)
     get_settings.cache_clear()

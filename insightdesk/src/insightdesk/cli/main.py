@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from insightdesk.cli.problems import Problem, check_port, explain, give_up
+from insightdesk.cli.problems import Problem, check_port, check_valkey, explain, give_up
 
 __all__ = ["main"]
 
@@ -94,6 +94,7 @@ def worker(
     os.environ["TORIL_URL"] = settings.valkey_url
     provider_from_url(settings.email_url)
     check_migrated(settings.database_url)
+    asyncio.run(check_valkey(settings.valkey_url))
     from insightdesk.worker import run_worker
 
     async def work() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import sys
 from typing import NoReturn
+from urllib.parse import urlsplit
 
 from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 
@@ -14,7 +16,7 @@ from insightdesk.embedded import EmbeddedFailed
 from insightdesk.migrations import DatabaseUnreachable, MigrationsMissing
 from insightdesk.settings import SettingsError
 
-__all__ = ["Problem", "check_port", "explain", "give_up"]
+__all__ = ["Problem", "check_port", "check_valkey", "explain", "give_up"]
 
 
 class Problem(Exception):
@@ -46,6 +48,22 @@ def check_port(host: str, port: int) -> None:
             raise Problem(
                 f"port {port} cannot be used ({error.strerror}); choose another with --port"
             ) from error
+
+
+async def check_valkey(url: str) -> None:
+    """Tells before a worker starts that there is nothing to work on.
+
+    Raises:
+        Problem: the server does not answer within five seconds.
+        toril.TorilError: it answers, and refuses.
+    """
+    parts = urlsplit(url)
+    try:
+        async with toril.Queue("email", url=url) as queue:
+            await asyncio.wait_for(queue.is_paused(), 5.0)
+    except (TimeoutError, OSError, toril.ConnectionFailed) as error:
+        place = f"{parts.hostname}:{parts.port or 6379}" if parts.hostname else parts.path
+        raise Problem(f"Valkey cannot be reached at {place}") from error
 
 
 def explain(error: Exception) -> str | None:

@@ -1,0 +1,106 @@
+"""`insightdesk dev` from start to Ctrl-C, seen from outside: a ticket breaches, and everybody is told."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+import socketio
+
+COMMAND = [sys.executable, "-m", "insightdesk"]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def eventually(look: Callable[[], Any], limit: float) -> Any:
+    deadline = time.monotonic() + limit
+    while not (found := look()):
+        assert time.monotonic() < deadline, "did not happen in time"
+        time.sleep(0.2)
+    return found
+
+
+@pytest.fixture
+def dev(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], str, Path]]:
+    port = free_port()
+    output = tmp_path / "output"
+    with output.open("w") as out:
+        process = subprocess.Popen(
+            [*COMMAND, "dev", "--port", str(port)],
+            env={**os.environ, "INSIGHTDESK_DATA_DIR": str(tmp_path / "data")},
+            stdout=out,
+            stderr=out,
+            text=True,
+        )
+    try:
+        eventually(lambda: "Ctrl-C stops" in output.read_text() or process.poll() is not None, 60)
+        assert process.poll() is None, output.read_text()
+        yield process, f"http://127.0.0.1:{port}", output
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            process.wait(30)
+
+
+def token(output: Path, role: str) -> dict[str, str]:
+    lines = output.read_text().splitlines()
+    at = next(number for number, line in enumerate(lines) if line.split()[:1] == [role])
+    return {"Authorization": f"Bearer {lines[at + 1].split()[-1]}"}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+def test_from_ticket_to_breach_to_mail_to_a_clean_end(dev: tuple[subprocess.Popen[str], str, Path]) -> None:
+    process, url, output = dev
+    customer, agent, admin = (token(output, role) for role in ("customer", "agent", "admin"))
+    agent_id = httpx.get(f"{url}/api/me", headers=agent).json()["data"]["userId"]
+    heard: list[dict[str, str]] = []
+    client = socketio.SimpleClient()
+    client.connect(
+        url, auth={"token": agent["Authorization"].removeprefix("Bearer ")}, transports=["polling"]
+    )
+    body = {"subject": "Nothing works", "body": "Help!", "priority": "urgent"}
+    ticket = httpx.post(f"{url}/api/tickets", headers=customer, json=body).json()["data"]
+    httpx.patch(f"{url}/api/tickets/{ticket['id']}", headers=agent, json={"assigneeId": agent_id})
+
+    def told() -> bool:
+        answer = httpx.get(f"{url}/admin/emails", headers=admin, params={"pageSize": 100}).json()["data"]
+        breached = [
+            mail for mail in answer["items"] if mail["template"] == "sla_breach" and mail["state"] == "sent"
+        ]
+        return {"agent@demo.example", "admin@demo.example"} <= {mail["recipient"] for mail in breached}
+
+    eventually(told, 60)
+    while not any("breach" in event["action"] for event in heard):
+        name, event = client.receive(timeout=30)
+        assert name == "notification"
+        heard.append(event)
+    assert {event["ticketId"] for event in heard} == {ticket["id"]}
+    client.disconnect()
+    family = psutil.Process(process.pid).children(recursive=True)
+    assert family
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 0, output.read_text()
+    assert [child for child in family if child.is_running()] == []
+    assert "BREACH" in output.read_text()
+
+
+@pytest.mark.slow
+def test_a_socket_without_a_token_is_refused(dev: tuple[subprocess.Popen[str], str, Path]) -> None:
+    _, url, _ = dev
+    with socketio.SimpleClient() as client, pytest.raises(socketio.exceptions.ConnectionError):
+        client.connect(url, auth={"token": "wrong"}, transports=["polling"])
