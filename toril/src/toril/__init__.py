@@ -19,6 +19,7 @@ from .errors import (
     UnknownJob,
     WaitTimeout,
 )
+from .events import Event, QueueEvents
 from .job import JobKeywords, JobOptions, JobState, Json, NewJob
 from .options import Backoff, Deduplication, Keep
 from .outcome import Fail, Outcome, Retry, Snooze
@@ -34,6 +35,7 @@ __all__ = [
     "Deduplication",
     "EmbeddedFailed",
     "EmbeddedServer",
+    "Event",
     "Every",
     "Fail",
     "InvalidOption",
@@ -55,6 +57,7 @@ __all__ = [
     "Outcome",
     "Queue",
     "QueueActive",
+    "QueueEvents",
     "QueueNotPaused",
     "Retry",
     "Scheduler",

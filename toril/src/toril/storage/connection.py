@@ -109,7 +109,8 @@ class Channel(asyncio.Protocol):
         self._out: list[bytes] = []
         self._loop = asyncio.get_running_loop()
         self.closed = False
-        self.last_reply = self._loop.time()
+        self.gone = asyncio.Event()
+        """Set once the socket itself is closed."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports are no subclasses of asyncio's.
@@ -118,7 +119,6 @@ class Channel(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         reader = self._reader
         waiting = self._waiting
-        self.last_reply = self._loop.time()
         reader.feed(data)
         try:
             while (reply := reader.gets()) is not False:
@@ -133,6 +133,7 @@ class Channel(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.close(ConnectionFailed(f"connection to the server lost{f': {exc}' if exc else ''}"))
+        self.gone.set()
 
     def call(self, args: tuple[Argument, ...]) -> asyncio.Future[Reply]:
         """Send one command; calls made in one turn of the loop travel in one write."""
@@ -149,10 +150,6 @@ class Channel(asyncio.Protocol):
         if self._transport is not None and not self.closed:
             self._transport.write(b"".join(self._out))
         self._out.clear()
-
-    def stuck_for(self, now: float) -> float:
-        """Seconds since the last answer while calls wait for one."""
-        return now - self.last_reply if self._waiting else 0.0
 
     def close(self, error: ConnectionFailed | None = None) -> None:
         """Close the socket; calls under way fail with `error`."""
@@ -264,3 +261,4 @@ class Connection:
             self._opening.cancel()
         if self._channel is not None:
             self._channel.close()
+            await self._channel.gone.wait()

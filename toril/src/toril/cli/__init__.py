@@ -1,0 +1,1 @@
+"""The `toril` command (extra: toril[cli])."""

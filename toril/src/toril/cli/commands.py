@@ -1,0 +1,76 @@
+"""The commands."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Coroutine
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from ..queue import Queue, server_url
+from ..storage.discovery import queue_names
+from .load import load_app
+
+app = typer.Typer(no_args_is_help=True, add_completion=True, help="Jobs on Valkey/Redis, shared with BullMQ.")
+
+Url = Annotated[str | None, typer.Option(help="The server; by default TORIL_URL or the local one.")]
+Prefix = Annotated[str, typer.Option(help="What all keys begin with.")]
+
+
+@app.command()
+def worker(
+    target: Annotated[str, typer.Argument(metavar="MODULE:APP", help="Where the Toril application is.")],
+    queue: Annotated[
+        list[str] | None, typer.Option(help="A queue to serve; all declared ones if none.")
+    ] = None,
+    concurrency: Annotated[int, typer.Option(min=1, help="Jobs at a time of each queue.")] = 10,
+    drain_timeout: Annotated[float, typer.Option(min=0, help="Seconds that a stop waits for jobs.")] = 30.0,
+) -> None:
+    """Run the declared jobs until Ctrl-C or SIGTERM."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    application = load_app(target)
+    run(application.run_worker(queue, concurrency, drain_timeout=drain_timeout))
+
+
+@app.command()
+def stats(
+    url: Url = None,
+    queue: Annotated[list[str] | None, typer.Option(help="A queue; all that are there if none.")] = None,
+    prefix: Prefix = "bull",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Count the jobs of each queue by state."""
+    counts = run(_counts(server_url(url), queue, prefix))
+    if as_json:
+        typer.echo(json.dumps(counts, indent=2))
+        return
+    if not counts:
+        typer.echo("no queues there")
+        return
+    states = list(next(iter(counts.values())))
+    table = Table("queue", *states)
+    for name, found in counts.items():
+        table.add_row(name, *(str(found[state]) for state in states))
+    Console().print(table)
+
+
+async def _counts(url: str, queues: list[str] | None, prefix: str) -> dict[str, dict[str, int]]:
+    counts = {}
+    for name in queues or await queue_names(url, prefix):
+        async with Queue(name, url, prefix=prefix) as queue:
+            counts[name] = await queue.get_job_counts()
+    return counts
+
+
+def run(main: Coroutine[Any, Any, Any]) -> Any:
+    """Run a coroutine, on uvloop where it is installed."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.run(main)
+    return uvloop.run(main)

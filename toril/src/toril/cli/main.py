@@ -1,0 +1,24 @@
+"""The `toril` command: one clear line for what its user can mend, and an exit code that tells."""
+
+from __future__ import annotations
+
+import sys
+
+from ..errors import TorilError
+
+try:
+    import typer
+except ImportError:  # the extra is not installed
+    typer = None  # type: ignore[assignment]
+
+
+def main() -> None:
+    """Run the command."""
+    if typer is None:
+        sys.exit("toril: the command needs its extra: pip install 'toril[cli]'")
+    from .commands import app
+
+    try:
+        app()
+    except TorilError as error:
+        sys.exit(f"toril: {error}")
