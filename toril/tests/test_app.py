@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 
 import pytest
 
@@ -89,7 +90,7 @@ async def test_a_schedule_makes_jobs_again_and_again(app: toril.Toril, queue_nam
         ids = [await ran.get() for _ in range(4)]
     assert len(set(ids)) == 4
     times = [int(each.rpartition(":")[2]) for each in ids]
-    assert [b - a for a, b in zip(times, times[1:], strict=False)] == [100, 100, 100]
+    assert [b - a for a, b in itertools.pairwise(times)] == [100, 100, 100]
     await app.close()
 
 

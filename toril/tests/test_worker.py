@@ -169,7 +169,7 @@ async def test_a_blocked_event_loop_keeps_its_job(queue: toril.Queue, running: R
     async def block(job: toril.Job) -> int:
         nonlocal runs
         runs += 1
-        time.sleep(1.2)  # noqa: ASYNC251 - what this test is about
+        time.sleep(1.2)
         return runs
 
     async with running(block, lock_duration=0.3, stalled_interval=0.1):

@@ -71,7 +71,7 @@ def test_from_ticket_to_breach_to_mail_to_a_clean_end(dev: tuple[subprocess.Pope
     heard: list[dict[str, str]] = []
     client = socketio.SimpleClient()
     client.connect(
-        url, auth={"token": agent["Authorization"].removeprefix("Bearer ")}, transports=["polling"]
+        url, auth={"token": agent["Authorization"].removeprefix("Bearer ")}, transports=["websocket"]
     )
     body = {"subject": "Nothing works", "body": "Help!", "priority": "urgent"}
     ticket = httpx.post(f"{url}/api/tickets", headers=customer, json=body).json()["data"]
@@ -103,4 +103,4 @@ def test_from_ticket_to_breach_to_mail_to_a_clean_end(dev: tuple[subprocess.Pope
 def test_a_socket_without_a_token_is_refused(dev: tuple[subprocess.Popen[str], str, Path]) -> None:
     _, url, _ = dev
     with socketio.SimpleClient() as client, pytest.raises(socketio.exceptions.ConnectionError):
-        client.connect(url, auth={"token": "wrong"}, transports=["polling"])
+        client.connect(url, auth={"token": "wrong"}, transports=["websocket"])

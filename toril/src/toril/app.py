@@ -12,8 +12,9 @@ from .definition import JobDecorator, JobDefinition, Payload
 from .dispatch import Dispatch
 from .errors import InvalidOption, UnknownJob
 from .job import JobKeywords, JobOptions, NewJob
-from .queue import Queue, server_url
+from .queue import Queue
 from .schedule import When
+from .storage.address import server_url
 from .worker import Worker
 from .worker.executor import BackoffStrategy
 

@@ -6,22 +6,26 @@ import inspect
 import typing
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, Unpack, overload
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, Unpack, overload
 
 import msgspec
 
 from .errors import InvalidOption, InvalidPayload
 from .job import JobKeywords, JobOptions, Json, NewJob
+from .queue import Queue
 from .record import Job
-
-if TYPE_CHECKING:
-    from .app import Toril
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 JobContext = Job
 """The type of a handler's first parameter that gets the job itself; no part of the payload."""
+
+
+class QueueSource(typing.Protocol):
+    """The application that a definition belongs to."""
+
+    def queue(self, name: str) -> Queue: ...
 
 
 class Payload:
@@ -94,7 +98,7 @@ class JobDefinition(Generic[P, R]):
         default_options: What its jobs are added with.
     """
 
-    app: Toril
+    app: QueueSource
     queue: str
     name: str
     handler: Callable[..., object]

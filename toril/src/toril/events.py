@@ -10,8 +10,8 @@ from types import TracebackType
 from typing import Self
 
 from .errors import ConnectionFailed, ServerRefused
-from .queue import server_url
-from .storage.connection import Address, Connection
+from .storage.address import Address, server_url
+from .storage.connection import Connection
 from .storage.jobs import pair
 from .storage.keys import Keys
 

@@ -21,7 +21,8 @@ from sqlalchemy.sql import Executable
 from .codec import decode_json, decode_options, encode_json, encode_options
 from .errors import ConnectionFailed, ServerRefused
 from .job import NewJob
-from .queue import Queue, server_url
+from .queue import Queue
+from .storage.address import server_url
 
 logger = logging.getLogger("toril")
 

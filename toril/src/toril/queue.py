@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Sequence
 from datetime import timedelta
 from types import TracebackType
@@ -15,13 +14,13 @@ from .job import JobKeywords, JobState, Json, NewJob
 from .options import seconds
 from .record import Job
 from .schedule import Scheduler, When
-from .storage.connection import Address, Connection
+from .storage.address import Address, server_url
+from .storage.connection import Connection
 from .storage.jobs import LOCKED, MISSING, Added, JobStore
 from .storage.keys import Keys
 from .storage.schedulers import SchedulerStore
 from .waiting import JobEnds
 
-DEFAULT_URL = "valkey://127.0.0.1:6379/0"
 CHUNK = 500
 """How many jobs one script call adds at the most, so that no call holds the server for long."""
 
@@ -36,11 +35,6 @@ _KEY_OF_STATE = {
 }
 
 _Pending = tuple[AddArguments, "asyncio.Future[tuple[Added, int]]"]
-
-
-def server_url(url: str | None) -> str:
-    """The URL given, or that of the environment's TORIL_URL, or the local server's."""
-    return url or os.environ.get("TORIL_URL") or DEFAULT_URL
 
 
 class Queue:

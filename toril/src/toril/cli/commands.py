@@ -12,7 +12,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from ..queue import Queue, server_url
+from ..queue import Queue
+from ..storage.address import server_url
 from ..storage.discovery import queue_names
 from .load import load_app
 

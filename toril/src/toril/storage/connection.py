@@ -1,7 +1,7 @@
 """A pipelined connection: many calls under way on one socket, answered in order.
 
 valkey-py's asyncio client holds a connection for each call and costs about as much time as a
-whole job may; see docs/adr/0001. URL parsing and the protocol's parser are the libraries' own.
+whole job may; see docs/adr/0001. The protocol's parser is libvalkey's.
 """
 
 from __future__ import annotations
@@ -9,13 +9,12 @@ from __future__ import annotations
 import asyncio
 import ssl as tls
 from collections import deque
-from dataclasses import dataclass
 from typing import Any, cast
 
 import libvalkey
-from valkey.connection import parse_url
 
-from ..errors import ConnectionFailed, InvalidOption, ServerRefused
+from ..errors import ConnectionFailed, ServerRefused
+from .address import Address
 
 CONNECT_TIMEOUT = 5.0
 """Seconds to wait for a connection to be made."""
@@ -25,64 +24,6 @@ CALL_TIMEOUT = 15.0
 Argument = str | bytes | int | float
 Reply = Any
 """What RESP2 can say: None, int, bytes, or a list of these. Callers know their command's shape."""
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where the server is and who we are there, from one URL, all of it honoured.
-
-    `valkey://[user[:password]@]host[:port][/database]`; `redis`, `valkeys` and `rediss` (TLS), `unix`.
-    """
-
-    host: str = "127.0.0.1"
-    port: int = 6379
-    database: int = 0
-    username: str | None = None
-    password: str | None = None
-    use_tls: bool = False
-    path: str | None = None
-
-    @classmethod
-    def of(cls, url: str) -> Address:
-        """Read a URL.
-
-        Raises:
-            InvalidOption: it is no valid URL of a Valkey or Redis server.
-        """
-        scheme, separator, rest = url.partition("://")
-        schemes = {
-            "redis": "valkey",
-            "valkey": "valkey",
-            "rediss": "valkeys",
-            "valkeys": "valkeys",
-            "unix": "unix",
-        }
-        if not separator or scheme not in schemes:
-            raise InvalidOption(f"not a Valkey URL: {_without_password(url)!r} (valkey://host:port/database)")
-        try:
-            found = parse_url(f"{schemes[scheme]}://{rest}")
-            database = found.get("db", 0)
-            return cls(
-                host=found.get("host") or "127.0.0.1",
-                port=int(found.get("port") or 6379),
-                database=int(database),
-                username=found.get("username"),
-                password=found.get("password"),
-                use_tls=schemes[scheme] == "valkeys",
-                path=found.get("path"),
-            )
-        except (ValueError, TypeError) as error:
-            raise InvalidOption(f"not a Valkey URL: {_without_password(url)!r} ({error})") from None
-
-    def __str__(self) -> str:
-        if self.path:
-            return f"unix://{self.path}"
-        return f"{'valkeys' if self.use_tls else 'valkey'}://{self.host}:{self.port}/{self.database}"
-
-
-def _without_password(url: str) -> str:
-    head, at, tail = url.rpartition("@")
-    return f"{head.partition('://')[0]}://***@{tail}" if at else url
 
 
 def encode(args: tuple[Argument, ...]) -> bytes:

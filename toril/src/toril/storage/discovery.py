@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .connection import Address, Connection
+from .address import Address
+from .connection import Connection
 
 
 async def queue_names(url: str, prefix: str) -> list[str]:

@@ -8,7 +8,7 @@ import valkey
 from valkey.exceptions import NoScriptError, ValkeyError
 
 from ..errors import ConnectionFailed
-from .connection import Address
+from .address import Address
 from .keys import Keys
 from .scripts import sha, source
 

@@ -15,7 +15,8 @@ from ..options import Keep, seconds, whole
 from ..queue import Queue
 from ..record import Job
 from ..services.stalled import StalledService
-from ..storage.connection import Address, Connection
+from ..storage.address import Address
+from ..storage.connection import Connection
 from ..storage.jobs import Fields
 from ..storage.keys import Keys
 from ..storage.locks import LockRenewer

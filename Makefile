@@ -1,0 +1,42 @@
+# Everything on a fresh machine with Python 3.11+, make and git. `make help` lists the targets.
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check fmt bench lock
+
+help: ## Say what the targets do
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## Make .venv with all that the project needs
+
+$(STAMP): requirements.lock toril/pyproject.toml insightdesk/pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; name it: make PYTHON=python3.12")'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e ./toril -e ./insightdesk
+	@touch $@
+
+run: setup ## Run the helpdesk with its own servers and a demo
+	@exec $(BIN)/insightdesk dev
+
+test: setup check ## Check the code and run all tests but those that need Node
+	$(BIN)/python -m pytest -m "not node" toril/tests insightdesk/tests
+
+check: setup ## Lint, format, types, imports one way
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+fmt: setup ## Format the code and mend what ruff can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: setup ## Measure toril beside Node BullMQ on the same server
+	$(BIN)/python -m benchmarks
+
+lock: ## Write requirements.lock anew (needs uv)
+	uv pip compile --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \
+		--quiet --output-file requirements.lock requirements-dev.in requirements-project.in

@@ -1,0 +1,93 @@
+// Node's side, driven over standard input: one JSON object a line, {id, verb, ...} -> {id, ok | error}.
+import { createInterface } from 'node:readline';
+import { Queue, QueueEvents, UnrecoverableError, Worker } from 'bullmq';
+
+const port = Number(process.argv[2]);
+const connection = { host: '127.0.0.1', port, maxRetriesPerRequest: null };
+const queues = new Map();
+const workers = new Map();
+const listeners = new Map();
+
+const queue = (name) => {
+  if (!queues.has(name)) queues.set(name, new Queue(name, { connection }));
+  return queues.get(name);
+};
+
+// What a job's handler does follows from the job's name.
+const processor = async (job) => {
+  if (job.name === 'fail') throw new Error(`no ${job.attemptsMade}`);
+  if (job.name === 'never') throw new UnrecoverableError('never');
+  if (job.name === 'later' && job.attemptsMade === 0) throw new Error('not yet');
+  return { by: 'node', data: job.data };
+};
+
+const seen = (job) => ({
+  id: job.id,
+  name: job.name,
+  data: job.data,
+  opts: job.opts,
+  returnvalue: job.returnvalue,
+  failedReason: job.failedReason,
+  stacktrace: job.stacktrace,
+  attemptsMade: job.attemptsMade,
+  attemptsStarted: job.attemptsStarted,
+  timestamp: job.timestamp,
+  processedOn: job.processedOn,
+  finishedOn: job.finishedOn,
+  priority: job.priority,
+  delay: job.delay,
+  deduplicationId: job.deduplicationId,
+});
+
+const verbs = {
+  add: async ({ name, job, data, opts }) => seen(await queue(name).add(job, data, opts)),
+  addBulk: async ({ name, jobs }) => (await queue(name).addBulk(jobs)).map((job) => job.id),
+  get: async ({ name, job }) => {
+    const found = await queue(name).getJob(job);
+    return found ? { ...seen(found), state: await found.getState() } : null;
+  },
+  counts: async ({ name }) => queue(name).getJobCounts(),
+  pause: async ({ name }) => queue(name).pause(),
+  resume: async ({ name }) => queue(name).resume(),
+  retry: async ({ name, job }) => (await queue(name).getJob(job)).retry(),
+  schedule: async ({ name, scheduler, repeat, job }) =>
+    (await queue(name).upsertJobScheduler(scheduler, repeat, { name: job })).id,
+  schedulers: async ({ name }) => queue(name).getJobSchedulers(),
+  work: async ({ name, concurrency }) => {
+    const ran = [];
+    const worker = new Worker(name, processor, { connection, concurrency });
+    worker.on('active', (job) => ran.push(job.id));
+    workers.set(name, { worker, ran });
+    await worker.waitUntilReady();
+  },
+  stop: async ({ name }) => {
+    const { worker, ran } = workers.get(name);
+    workers.delete(name);
+    await worker.close();
+    return ran;
+  },
+  listen: async ({ name }) => {
+    const heard = [];
+    const events = new QueueEvents(name, { connection });
+    for (const type of ['waiting', 'active', 'completed', 'failed', 'delayed', 'deduplicated', 'duplicated', 'drained', 'paused', 'resumed', 'progress']) {
+      events.on(type, (event) => heard.push({ type, ...event }));
+    }
+    listeners.set(name, { events, heard });
+    await events.waitUntilReady();
+  },
+  heard: async ({ name }) => listeners.get(name).heard,
+  close: async () => {
+    for (const { worker } of workers.values()) await worker.close(true);
+    for (const { events } of listeners.values()) await events.close();
+    for (const each of queues.values()) await each.close();
+    setImmediate(() => process.exit(0));
+  },
+};
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const { id, verb, ...args } = JSON.parse(line);
+  Promise.resolve()
+    .then(() => verbs[verb](args))
+    .then((ok) => ({ id, ok: ok ?? null }), (error) => ({ id, error: String(error?.stack ?? error) }))
+    .then((answer) => process.stdout.write(`${JSON.stringify(answer)}\n`));
+}
