@@ -63,7 +63,6 @@ def token(output: Path, role: str) -> dict[str, str]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(180)
 def test_from_ticket_to_breach_to_mail_to_a_clean_end(dev: tuple[subprocess.Popen[str], str, Path]) -> None:
     process, url, output = dev
     customer, agent, admin = (token(output, role) for role in ("customer", "agent", "admin"))
