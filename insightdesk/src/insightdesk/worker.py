@@ -35,13 +35,22 @@ async def run_worker(concurrency: int | None = None) -> None:
         concurrency: No queue runs more jobs at a time than this.
     """
     relay = outbox.OutboxRelay(database().engine, url=get_settings().valkey_url)
-    relaying = asyncio.create_task(relay.run(), name="outbox relay")
-    beating = asyncio.create_task(run_heartbeat(database()), name="heartbeat")
+    working = asyncio.create_task(app.run_worker(queue_limits(concurrency)), name="workers")
+    beside = {
+        asyncio.create_task(relay.run(), name="outbox relay"),
+        asyncio.create_task(run_heartbeat(database()), name="heartbeat"),
+    }
     try:
-        await app.run_worker(queue_limits(concurrency))
+        # Whatever of these ends with an error ends the process: none may be missing unnoticed.
+        done, _ = await asyncio.wait({working, *beside}, return_when=asyncio.FIRST_COMPLETED)
+        app.stop()
+        await working
+        for task in done:
+            task.result()
     finally:
         relay.stop()
-        beating.cancel()
-        await asyncio.gather(relaying, beating, return_exceptions=True)
+        for task in beside:
+            task.cancel()
+        await asyncio.wait(beside)
         await app.close()
         await close_database()

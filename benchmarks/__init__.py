@@ -1,0 +1,1 @@
+"""toril and its peers on the same work, one command, one table."""
