@@ -145,6 +145,12 @@ class OutboxRelay:
                 await connection.execute(sa.delete(table).where(table.c.id.in_([row["id"] for row in rows])))
         return len(rows)
 
+    async def close(self) -> None:
+        """Close the relay's connections to the server; `run` does so at its end."""
+        for queue in self._queues.values():
+            await queue.close()
+        self._queues.clear()
+
     async def run(self) -> None:
         """Move rows until `stop`; goes on by itself after either server was gone."""
         listener = asyncio.create_task(self._listen())
@@ -169,8 +175,7 @@ class OutboxRelay:
         finally:
             listener.cancel()
             await asyncio.wait([listener])
-            for queue in self._queues.values():
-                await queue.close()
+            await self.close()
 
     def stop(self) -> None:
         """Ask `run` to end after its present batch."""
