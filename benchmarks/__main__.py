@@ -68,7 +68,9 @@ def main() -> None:
         sys.exit("benchmarks: Node is needed for the comparison with BullMQ")
     if not (NODE_FOLDER / "node_modules" / "bullmq").is_dir():
         subprocess.run(
-            ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=NODE_FOLDER, check=True
+            ["npm", "install", "--omit=optional", "--ignore-scripts", "--no-audit", "--no-fund"],
+            cwd=NODE_FOLDER,
+            check=True,
         )
     runs = 3 if options.quick else options.runs
     print(

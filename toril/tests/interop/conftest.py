@@ -57,7 +57,7 @@ class Node:
 async def node(valkey_url: str) -> AsyncIterator[Node]:
     ready = shutil.which("node") and (FOLDER / "node_modules" / "bullmq").is_dir()
     if not ready:
-        message = "Node or its packages are missing: cd tests/node && npm ci"
+        message = "Node or its packages are missing: cd tests/node && npm install"
         pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
     process = await asyncio.create_subprocess_exec(
         "node",
