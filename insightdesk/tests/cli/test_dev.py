@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -103,3 +106,40 @@ def test_a_socket_without_a_token_is_refused(dev: tuple[subprocess.Popen[str], s
     _, url, _ = dev
     with socketio.SimpleClient() as client, pytest.raises(socketio.exceptions.ConnectionError):
         client.connect(url, auth={"token": "wrong"}, transports=["websocket"])
+
+
+NODE = Path(__file__).parents[3] / "tests" / "node"
+
+
+@pytest.mark.node
+def test_the_npm_client_hears_of_a_breach(dev: tuple[subprocess.Popen[str], str, Path]) -> None:
+    if shutil.which("node") is None or not (NODE / "node_modules" / "socket.io-client").is_dir():
+        message = "Node or its packages are missing: cd tests/node && npm install"
+        pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
+    _, url, output = dev
+    customer, agent = token(output, "customer"), token(output, "agent")
+    agent_id = httpx.get(f"{url}/api/me", headers=agent).json()["data"]["userId"]
+    bearer = agent["Authorization"].removeprefix("Bearer ")
+    command = ["node", "socket.mjs", url, bearer]
+    with subprocess.Popen(command, cwd=NODE, stdout=subprocess.PIPE, text=True) as client:
+        assert client.stdout is not None
+        try:
+            assert client.stdout.readline() == "connected\n"
+            body = {"subject": "Nothing works", "body": "Help!", "priority": "urgent"}
+            ticket = httpx.post(f"{url}/api/tickets", headers=customer, json=body).json()["data"]
+            httpx.patch(f"{url}/api/tickets/{ticket['id']}", headers=agent, json={"assigneeId": agent_id})
+            # The reader ends with the client, and the client is ended by the watch below.
+            watch = threading.Timer(90, client.kill)
+            watch.start()
+            heard = [json.loads(line) for line in iter(client.stdout.readline, "") if _stop(line, client)]
+            watch.cancel()
+        finally:
+            client.kill()
+    assert any("breach" in event["action"] for event in heard)
+    assert {event["ticketId"] for event in heard} == {ticket["id"]}
+
+
+def _stop(line: str, client: subprocess.Popen[str]) -> bool:
+    if "breach" in line:
+        client.terminate()
+    return True
