@@ -46,5 +46,5 @@ async def measure(port: str, name: str, scenario: str, total: int, concurrency: 
 
 
 if __name__ == "__main__":
-    arguments = sys.argv[1:4] + [int(each) for each in sys.argv[4:6]]
-    print(json.dumps(uvloop.run(measure(*arguments))))  # type: ignore[arg-type]
+    port, name, scenario, total, concurrency = sys.argv[1:6]
+    print(json.dumps(uvloop.run(measure(port, name, scenario, int(total), int(concurrency)))))
