@@ -1,0 +1,22 @@
+"""Queue: produce, inspect, control. Each module of this package has the verbs of one kind."""
+
+from .control import Control
+from .producing import Producing
+from .reading import Reading
+from .scheduling import Scheduling
+
+
+class Queue(Producing, Reading, Control, Scheduling):
+    """A queue of jobs, for those who add, look at and steer them.
+
+    Args:
+        name: The queue's name, without `:`.
+        url: The server; by default the environment's TORIL_URL, else `valkey://127.0.0.1:6379/0`.
+        prefix: What all keys begin with, as BullMQ's `prefix`.
+
+    Raises:
+        InvalidOption: name, URL or prefix are wrong.
+
+    Every method that talks to the server raises `ConnectionFailed` when it cannot be reached and
+    `ServerRefused` when it answers with an error.
+    """
