@@ -1,12 +1,13 @@
 // Node's side, driven over standard input: one JSON object a line, {id, verb, ...} -> {id, ok | error}.
 import { createInterface } from 'node:readline';
-import { Queue, QueueEvents, UnrecoverableError, Worker } from 'bullmq';
+import { FlowProducer, Queue, QueueEvents, UnrecoverableError, WaitingChildrenError, Worker } from 'bullmq';
 
 const port = Number(process.argv[2]);
 const connection = { host: '127.0.0.1', port, maxRetriesPerRequest: null };
 const queues = new Map();
 const workers = new Map();
 const listeners = new Map();
+const flows = new FlowProducer({ connection });
 
 const queue = (name) => {
   if (!queues.has(name)) queues.set(name, new Queue(name, { connection }));
@@ -14,7 +15,20 @@ const queue = (name) => {
 };
 
 // What a job's handler does follows from the job's name.
-const processor = async (job) => {
+const processor = async (job, token) => {
+  if (job.name === 'sum') {
+    const values = Object.values(await job.getChildrenValues());
+    return values.reduce((sum, value) => sum + value, job.data ?? 0);
+  }
+  if (job.name === 'one') return 1;
+  if (job.name === 'spawn') {
+    if (job.attemptsStarted === 1) {
+      const parent = { id: job.id, queue: job.queueQualifiedName };
+      for (let i = 0; i < 3; i += 1) await queue(job.data.below).add('one', {}, { parent });
+      if (await job.moveToWaitingChildren(token)) throw new WaitingChildrenError();
+    }
+    return Object.values(await job.getChildrenValues()).length;
+  }
   if (job.name === 'fail') throw new Error(`no ${job.attemptsMade}`);
   if (job.name === 'never') throw new UnrecoverableError('never');
   if (job.name === 'later' && job.attemptsMade === 0) throw new Error('not yet');
@@ -39,7 +53,13 @@ const seen = (job) => ({
   deduplicationId: job.deduplicationId,
 });
 
+const tree = (node) => node && { job: seen(node.job), children: (node.children ?? []).map(tree) };
+
 const verbs = {
+  flow: async ({ flow }) => tree(await flows.add(flow)),
+  tree: async ({ name, job }) => tree(await flows.getFlow({ queueName: name, id: job, prefix: 'bull' })),
+  dependencies: async ({ name, job }) => (await queue(name).getJob(job)).getDependencies(),
+  remove: async ({ name, job, opts }) => (await queue(name).getJob(job)).remove(opts),
   add: async ({ name, job, data, opts }) => seen(await queue(name).add(job, data, opts)),
   addBulk: async ({ name, jobs }) => (await queue(name).addBulk(jobs)).map((job) => job.id),
   get: async ({ name, job }) => {
@@ -80,6 +100,7 @@ const verbs = {
     for (const { worker } of workers.values()) await worker.close(true);
     for (const { events } of listeners.values()) await events.close();
     for (const each of queues.values()) await each.close();
+    await flows.close();
     setImmediate(() => process.exit(0));
   },
 };

@@ -12,6 +12,8 @@ from .errors import (
     JobLocked,
     JobNotFound,
     JobNotInState,
+    ParentMissing,
+    ParentTaken,
     QueueActive,
     QueueNotPaused,
     ServerRefused,
@@ -20,9 +22,11 @@ from .errors import (
     WaitTimeout,
 )
 from .events import Event, QueueEvents
-from .job import JobKeywords, JobOptions, JobState, Json, NewJob
+from .flow import FlowJob, FlowNode, FlowProducer
+from .job import JobKeywords, JobOptions, JobRef, JobState, Json, NewJob, OnFailure
+from .kin import Dependencies
 from .options import Backoff, Deduplication, Keep
-from .outcome import Fail, Outcome, Retry, Snooze
+from .outcome import Fail, Outcome, Retry, Snooze, WaitForChildren
 from .queue import Queue
 from .record import Job
 from .schedule import Cron, Every, Scheduler
@@ -33,11 +37,15 @@ __all__ = [
     "ConnectionFailed",
     "Cron",
     "Deduplication",
+    "Dependencies",
     "EmbeddedFailed",
     "EmbeddedServer",
     "Event",
     "Every",
     "Fail",
+    "FlowJob",
+    "FlowNode",
+    "FlowProducer",
     "InvalidOption",
     "InvalidPayload",
     "Job",
@@ -50,11 +58,15 @@ __all__ = [
     "JobNotFound",
     "JobNotInState",
     "JobOptions",
+    "JobRef",
     "JobState",
     "Json",
     "Keep",
     "NewJob",
+    "OnFailure",
     "Outcome",
+    "ParentMissing",
+    "ParentTaken",
     "Queue",
     "QueueActive",
     "QueueEvents",
@@ -66,6 +78,7 @@ __all__ = [
     "Toril",
     "TorilError",
     "UnknownJob",
+    "WaitForChildren",
     "WaitTimeout",
     "Worker",
     "embedded",

@@ -11,6 +11,7 @@ from typing import Any, Unpack, cast
 from .definition import JobDecorator, JobDefinition, Payload
 from .dispatch import Dispatch
 from .errors import InvalidOption, UnknownJob
+from .flow import FlowProducer
 from .job import JobKeywords, JobOptions, NewJob
 from .queue import Queue
 from .schedule import When
@@ -42,6 +43,7 @@ class Toril:
         self._definitions: dict[tuple[str, str], JobDefinition[..., Any]] = {}
         self._schedules: dict[str, tuple[When, str, NewJob]] = {}
         self._queues: dict[str, Queue] = {}
+        self._flows: FlowProducer | None = None
         self._workers: list[Worker] = []
 
     @property
@@ -102,6 +104,13 @@ class Toril:
         if name not in self._queues:
             self._queues[name] = Queue(name, self.url, prefix=self.prefix)
         return self._queues[name]
+
+    @property
+    def flows(self) -> FlowProducer:
+        """Adds flows: `await app.flows.add(FlowJob.of(ship.queue, ship.new_job(order=7), [...]))`."""
+        if self._flows is None:
+            self._flows = FlowProducer(self.url, prefix=self.prefix)
+        return self._flows
 
     async def apply_schedules(self, queues: Sequence[str] | None = None) -> int:
         """Put the declared schedules on the server; returns how many were new or changed."""
@@ -214,3 +223,6 @@ class Toril:
         for queue in self._queues.values():
             await queue.close()
         self._queues.clear()
+        if self._flows is not None:
+            await self._flows.close()
+            self._flows = None

@@ -9,11 +9,14 @@ from typing import Any
 import msgspec
 
 from .errors import InvalidOption, InvalidPayload
-from .job import JobOptions, Json, NewJob
+from .job import JobOptions, Json, NewJob, OnFailure
 from .options import MAX_PRIORITY, Backoff, Deduplication, Keep
 
 AddArguments = tuple[str, str, str, str, int, int, bool, str, int]
 """One job as add_jobs.lua reads it. Texts throughout: the server's MessagePack has no binary type."""
+
+FlowArguments = tuple[str, str, str, str, str, int, int, bool, str, int, int, str, str]
+"""One job as add_flow.lua reads it."""
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
@@ -82,6 +85,8 @@ def encode_options(options: JobOptions) -> str:
         wire["de"] = {"id": options.deduplication.key}
         if options.deduplication.ttl is not None:
             wire["de"]["ttl"] = _ms(options.deduplication.ttl)
+    if options.on_failure is not None:
+        wire[options.on_failure.value] = True
     if options.timeout is not None:
         wire["timeout"] = _ms(options.timeout)
     return _encode(wire).decode()
@@ -105,6 +110,31 @@ def add_arguments(new: NewJob) -> AddArguments:
         options.lifo,
         dedup.key if dedup else "",
         _ms(dedup.ttl) if dedup and dedup.ttl is not None else 0,
+    )
+
+
+def flow_arguments(base: str, new: NewJob, parent_place: int, has_children: bool) -> FlowArguments:
+    """Write one job as add_flow.lua reads it; `base` is what its queue's keys begin with.
+
+    Raises:
+        InvalidPayload: its data cannot be written as JSON.
+    """
+    options = new.options
+    parent = options.parent
+    return (
+        base,
+        options.job_id or "",
+        new.name,
+        encode_json(new.data, f"data of job {new.name!r}"),
+        encode_options(options),
+        _ms(options.delay),
+        options.priority,
+        options.lifo,
+        options.on_failure.value if options.on_failure else "",
+        int(has_children),
+        parent_place,
+        f"{parent.prefix}:{parent.queue}" if parent else "",
+        parent.id if parent else "",
     )
 
 
@@ -148,6 +178,7 @@ def decode_options(raw: bytes) -> JobOptions:
             timeout=_seconds(wire.get("timeout")),
             keep_completed=_keep(wire.get("removeOnComplete")),
             keep_failed=_keep(wire.get("removeOnFail")),
+            on_failure=next((policy for policy in OnFailure if wire.get(policy.value)), None),
         )
     except (AttributeError, KeyError, TypeError, ValueError, InvalidOption) as error:
         raise InvalidPayload(f"the job's options are malformed: {error}") from None

@@ -10,6 +10,8 @@ TorilError
 │   ├── JobNotFound       no job of that id
 │   ├── JobNotInState     the job is not in the state that the call needs
 │   ├── JobLocked         a worker is running the job
+│   ├── ParentMissing     the parent that a new job names is not there
+│   ├── ParentTaken       a job of that id is the child of another parent
 │   ├── JobFailed         raised by `Job.wait`: the job failed for good
 │   └── WaitTimeout       raised by `Job.wait`: not finished in time (also a TimeoutError)
 ├── QueueNotPaused        `obliterate` needs a paused queue
@@ -68,6 +70,14 @@ class JobNotInState(JobError):
 
 class JobLocked(JobError):
     """A worker is running the job, so it cannot be removed."""
+
+
+class ParentMissing(JobError):
+    """The parent that a new job names is not there (any more); nothing was added."""
+
+
+class ParentTaken(JobError):
+    """A job of the id stands already, as the child of another parent; nothing was added."""
 
 
 class JobFailed(JobError):

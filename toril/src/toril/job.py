@@ -27,6 +27,54 @@ class JobState(StrEnum):
     UNKNOWN = "unknown"
 
 
+class OnFailure(StrEnum):
+    """What a child's failure for good does to its parent. Without one, the parent goes on waiting.
+
+    The values are BullMQ's names of the options on the wire.
+    """
+
+    FAIL_PARENT = "fpof"
+    """The parent fails too, without running."""
+    CONTINUE_PARENT = "cpof"
+    """The parent runs at once, though other children are pending; it sees the reason."""
+    IGNORE = "idof"
+    """The parent waits for the others only; it sees the reason."""
+    REMOVE = "rdof"
+    """The parent waits for the others only, as if this child had never been."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobRef:
+    """Names one job of one queue.
+
+    Attributes:
+        queue: The queue's name.
+        id: The job's id.
+        prefix: What the keys of the queue begin with.
+    """
+
+    queue: str
+    id: str
+    prefix: str = "bull"
+
+    def __str__(self) -> str:
+        return f"{self.prefix}:{self.queue}:{self.id}"
+
+    @classmethod
+    def parse(cls, key: str, prefix: str) -> JobRef:
+        """Read a job's key.
+
+        An id may contain ":", so `prefix` is tried first; of a key that begins otherwise the last
+        part is taken for the id, as BullMQ does.
+        """
+        if key.startswith(f"{prefix}:"):
+            queue, _, job_id = key[len(prefix) + 1 :].partition(":")
+            return cls(queue, job_id, prefix)
+        rest, _, job_id = key.rpartition(":")
+        before, _, queue = rest.rpartition(":")
+        return cls(queue, job_id, before)
+
+
 class JobKeywords(TypedDict, total=False):
     """The keyword options of `Queue.add`, `NewJob` and `JobDefinition.options`."""
 
@@ -40,6 +88,8 @@ class JobKeywords(TypedDict, total=False):
     timeout: float | timedelta | None
     keep_completed: Keep | bool | None
     keep_failed: Keep | bool | None
+    parent: JobRef | None
+    on_failure: OnFailure | str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +105,8 @@ class JobOptions:
         lifo: Put it before the waiting jobs instead of behind them.
         timeout: Seconds that one run may take (toril's own: Node workers do not look at it).
         keep_completed, keep_failed: Retention; None and True keep all, False keeps none.
+        parent: The job that waits for this one (`job.ref`), perhaps of another queue.
+        on_failure: What this job's failure does to its parent; see `OnFailure`.
     """
 
     delay: float = 0.0
@@ -67,6 +119,8 @@ class JobOptions:
     timeout: float | None = None
     keep_completed: Keep | None = None
     keep_failed: Keep | None = None
+    parent: JobRef | None = None
+    on_failure: OnFailure | None = None
 
     @classmethod
     def of(
@@ -82,6 +136,8 @@ class JobOptions:
         timeout: float | timedelta | None = None,
         keep_completed: Keep | bool | None = None,
         keep_failed: Keep | bool | None = None,
+        parent: JobRef | None = None,
+        on_failure: OnFailure | str | None = None,
     ) -> JobOptions:
         """Check options and return them.
 
@@ -106,6 +162,8 @@ class JobOptions:
             timeout=limit,
             keep_completed=_keep(keep_completed),
             keep_failed=_keep(keep_failed),
+            parent=_parent(parent),
+            on_failure=_on_failure(on_failure),
         )
 
 
@@ -113,6 +171,22 @@ def _keep(value: Keep | bool | None) -> Keep | None:
     if isinstance(value, bool):
         return Keep() if value else Keep(count=0)
     return value
+
+
+def _parent(value: JobRef | None) -> JobRef | None:
+    if value is not None and not isinstance(value, JobRef):
+        raise InvalidOption(f"parent must be a JobRef (a job's `ref`), not {type(value).__name__}")
+    return value
+
+
+def _on_failure(value: OnFailure | str | None) -> OnFailure | None:
+    if value is None:
+        return None
+    try:
+        return OnFailure(value)
+    except ValueError:
+        known = ", ".join(f"OnFailure.{each.name}" for each in OnFailure)
+        raise InvalidOption(f"on_failure must be one of {known}, not {value!r}") from None
 
 
 def _check_id(job_id: str) -> None:
@@ -153,6 +227,8 @@ class NewJob:
         timeout: float | timedelta | None = None,
         keep_completed: Keep | bool | None = None,
         keep_failed: Keep | bool | None = None,
+        parent: JobRef | None = None,
+        on_failure: OnFailure | str | None = None,
     ) -> None:
         if not isinstance(name, str) or not name:
             raise InvalidOption("a job's name must be a non-empty text")
@@ -169,6 +245,8 @@ class NewJob:
             timeout=timeout,
             keep_completed=keep_completed,
             keep_failed=keep_failed,
+            parent=parent,
+            on_failure=on_failure,
         )
         object.__setattr__(self, "options", options)
 

@@ -41,3 +41,10 @@ class Snooze(Outcome):
 
 class Fail(Outcome):
     """Fail the job for good, whatever attempts are left. Node's name for it is UnrecoverableError."""
+
+
+class WaitForChildren(Outcome):
+    """Let the job wait for its children; it runs again, from the start, when none is pending.
+
+    This run does not count as an attempt. `Job.wait_for_children` raises it only when needed.
+    """

@@ -9,25 +9,24 @@ from typing import Protocol
 from .codec import decode_json, decode_options
 from .errors import InvalidPayload
 from .job import JobOptions, JobState, Json
+from .kin import Kin, KinActions
 
 _UNREAD = object()
 
 
-class JobActions(Protocol):
+class JobActions(KinActions, Protocol):
     """What a job needs of its queue."""
 
-    @property
-    def name(self) -> str: ...
     async def get_state(self, job_id: str) -> JobState: ...
     async def retry(self, job_id: str) -> None: ...
     async def promote(self, job_id: str) -> None: ...
-    async def remove(self, job_id: str) -> None: ...
+    async def remove(self, job_id: str, *, children: bool = True) -> None: ...
     async def update_progress(self, job_id: str, progress: Json) -> None: ...
     async def log(self, job_id: str, line: str) -> int: ...
     async def wait(self, job_id: str, timeout: float | timedelta | None = None) -> Json: ...
 
 
-class Job:
+class Job(Kin):
     """One job, as it was when it was read from the server.
 
     Fields are read from the hash when they are asked for. One that cannot be read raises
@@ -38,7 +37,9 @@ class Job:
         created: Whether this `add` made it; False if it is the earlier job of the same id or key.
     """
 
-    __slots__ = ("_actions", "_data", "_fields", "created", "id")
+    __slots__ = ("_data", "created")
+
+    _actions: JobActions
 
     def __init__(
         self, actions: JobActions, job_id: str, fields: Mapping[bytes, bytes], *, created: bool = True
@@ -188,9 +189,9 @@ class Job:
         """Let the delayed job run now. Raises JobNotFound, JobNotInState."""
         await self._actions.promote(self.id)
 
-    async def remove(self) -> None:
-        """Remove the job. Raises JobNotFound, JobLocked, JobNotInState."""
-        await self._actions.remove(self.id)
+    async def remove(self, *, children: bool = True) -> None:
+        """Remove the job, and its children. Raises JobNotFound, JobLocked, JobNotInState."""
+        await self._actions.remove(self.id, children=children)
 
     async def update_progress(self, progress: Json) -> None:
         """Tell how far the job has come: a number or an object. Raises JobNotFound, InvalidPayload."""

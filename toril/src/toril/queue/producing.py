@@ -6,9 +6,11 @@ import asyncio
 from collections.abc import Sequence
 from typing import Unpack
 
-from ..codec import AddArguments, add_arguments
+from ..codec import AddArguments, add_arguments, flow_arguments
+from ..errors import InvalidOption, JobError, ParentMissing, ParentTaken
 from ..job import JobKeywords, Json, NewJob
 from ..record import Job
+from ..storage.flows import NO_PARENT, Refused, add_flow
 from ..storage.jobs import Added
 from .steering import Steering
 
@@ -35,15 +37,19 @@ class Producing(Steering):
         Raises:
             InvalidOption: the name or an option is wrong.
             InvalidPayload: the data cannot be written as JSON.
+            ParentMissing, ParentTaken: see `parent` in `JobOptions`.
         """
-        arguments = add_arguments(NewJob(name, data, **options))
+        new = NewJob(name, data, **options)
+        if new.options.parent is not None:
+            return (await self._add_children([new]))[0]
+        arguments = add_arguments(new)
         loop = asyncio.get_running_loop()
         future: asyncio.Future[tuple[Added, int]] = loop.create_future()
         if not self._pending:
             loop.call_soon(self._start_flush)
         self._pending.append((arguments, future))
         added, now = await future
-        return self._made(arguments, added, now)
+        return self.made(new, added, now, arguments)
 
     def _start_flush(self) -> None:
         pending, self._pending = self._pending, []
@@ -71,7 +77,10 @@ class Producing(Steering):
 
         Raises:
             InvalidPayload: a job's data cannot be written as JSON; none is added.
+            ParentMissing, ParentTaken: of jobs with a `parent`; such jobs are all added or none.
         """
+        if any(job.options.parent is not None for job in jobs):
+            return await self._add_children(jobs)
         arguments = [add_arguments(job) for job in jobs]
         chunks = [arguments[start : start + CHUNK] for start in range(0, len(arguments), CHUNK)]
         # Two calls under way keep the server busy while the next one is being written.
@@ -79,10 +88,27 @@ class Producing(Steering):
         for pair in range(0, len(chunks), 2):
             replies = await asyncio.gather(*(self._store.add(chunk) for chunk in chunks[pair : pair + 2]))
             for chunk, (added, now) in zip(chunks[pair : pair + 2], replies, strict=True):
-                made += [self._made(a, b, now) for a, b in zip(chunk, added, strict=True)]
+                first = len(made)
+                made += [self.made(jobs[first + i], each, now, chunk[i]) for i, each in enumerate(added)]
         return made
 
-    def _made(self, arguments: AddArguments, added: Added, now: int) -> Job:
+    async def _add_children(self, jobs: Sequence[NewJob]) -> list[Job]:
+        for job in jobs:
+            if job.options.deduplication is not None:
+                raise InvalidOption("a job with a parent cannot have a deduplication; give it a job_id")
+        keys = self._store.keys
+        try:
+            added, now = await add_flow(
+                self._store.connection, keys, [flow_arguments(keys.base, job, 0, False) for job in jobs]
+            )
+        except Refused as refused:
+            raise refusal(refused, jobs[refused.place]) from None
+        return [self.made(job, each, now) for job, each in zip(jobs, added, strict=True)]
+
+    def made(self, new: NewJob, added: Added, now: int, arguments: AddArguments | None = None) -> Job:
+        """The job that was added at `now` (ms); for toril's own modules."""
+        if arguments is None:
+            arguments = add_arguments(new)
         fields = {
             b"name": arguments[1].encode(),
             b"data": arguments[2].encode(),
@@ -100,3 +126,12 @@ class Producing(Steering):
         if self._flushes:
             await asyncio.wait(self._flushes)
         await super().close()
+
+
+def refusal(refused: Refused, new: NewJob) -> JobError:
+    """The error that tells why a job with a parent was not added."""
+    if refused.code == NO_PARENT:
+        parent = new.options.parent
+        return ParentMissing(f"no parent {parent} for job {new.name!r}", parent.id if parent else "")
+    own = new.options.job_id or ""
+    return ParentTaken(f"job {own} is the child of another parent", own)

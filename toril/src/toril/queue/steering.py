@@ -9,10 +9,10 @@ from ..errors import JobNotFound
 from ..job import JobState, Json
 from ..options import seconds
 from ..waiting import JobEnds
-from .base import QueueBase
+from .family import Family
 
 
-class Steering(QueueBase):
+class Steering(Family):
     """The verbs on one job, by its id."""
 
     def __init__(self, name: str, url: str | None = None, *, prefix: str = "bull") -> None:
@@ -34,9 +34,19 @@ class Steering(QueueBase):
         """Let a delayed job run now. Raises JobNotFound, JobNotInState."""
         self._check(await self._store.promote(job_id), job_id, "delayed")
 
-    async def remove(self, job_id: str) -> None:
-        """Remove a job. Raises JobNotFound, JobLocked (running), JobNotInState (a scheduler's next job)."""
-        self._check(await self._store.remove(job_id), job_id, "free: it is the next job of its scheduler")
+    async def remove(self, job_id: str, *, children: bool = True) -> None:
+        """Remove a job, and its children unless told otherwise.
+
+        Raises:
+            JobNotFound: there is no such job.
+            JobLocked: a worker is running it or one of its children; nothing is removed.
+            JobNotInState: it is a scheduler's next job.
+        """
+        self._check(
+            await self._store.remove(job_id, children, self.prefix),
+            job_id,
+            "free: it is the next job of its scheduler",
+        )
 
     async def update_progress(self, job_id: str, progress: Json) -> None:
         """Tell how far a job has come. Raises JobNotFound, InvalidPayload."""

@@ -97,9 +97,9 @@ class JobStore:
         """Returns 0, MISSING or NOT_IN_STATE."""
         return await self._code("promote_job", job_id)
 
-    async def remove(self, job_id: str) -> int:
+    async def remove(self, job_id: str, children: bool, prefix: str) -> int:
         """Returns 0, MISSING, LOCKED or SCHEDULED."""
-        return await self._code("remove_job", job_id)
+        return await self._code("remove_job", job_id, "1" if children else "0", prefix)
 
     async def progress(self, job_id: str, progress: str) -> int:
         """Returns 0 or MISSING."""

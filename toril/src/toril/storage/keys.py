@@ -90,6 +90,10 @@ class Keys:
         """The list of one job's log lines."""
         return f"{self.base}{job_id}:logs"
 
+    def dependencies(self, job_id: str) -> str:
+        """The set of the keys of the children that one job waits for."""
+        return f"{self.base}{job_id}:dependencies"
+
     def scheduler(self, scheduler_id: str) -> str:
         """The hash of one job scheduler."""
         return f"{self.repeat}:{scheduler_id}"

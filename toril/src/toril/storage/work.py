@@ -12,11 +12,14 @@ from .connection import Connection
 from .jobs import Fields, pair
 from .keys import Keys
 
+HAS_CHILDREN = {-4: "it ended while children were pending", -9: "a child has failed it"}
+"""Codes of settlements that have failed their job instead of completing it."""
+
 
 class Settlement(NamedTuple):
     """The outcome of one run, in the order that include/settle.lua reads."""
 
-    kind: str  # c completed, f failed for good, r run again, s run again unspent
+    kind: str  # c completed, f failed for good, r run again, s run again unspent, w wait for children
     job_id: str
     token: str
     text: str  # the result as JSON, or the failed reason

@@ -15,7 +15,7 @@ from ..codec import encode_json
 from ..errors import InvalidPayload, TorilError
 from ..job import JobOptions, Json
 from ..options import Backoff, Keep, seconds
-from ..outcome import Fail, Retry, Snooze
+from ..outcome import Fail, Retry, Snooze, WaitForChildren
 from ..record import Job
 from ..storage.work import Settlement
 
@@ -199,6 +199,8 @@ class Executor:
             return self._failed(job, JobOptions(), token, broken)
         if isinstance(error, Snooze):
             return Settlement("s", job.id, token, "", delay_ms=round(error.delay * 1000))
+        if isinstance(error, WaitForChildren):
+            return Settlement("w", job.id, token, "", attempts=options.attempts)
         if isinstance(error, Fail | InvalidPayload) or made >= options.attempts:
             return self._failed(job, options, token, error)
         if isinstance(error, Retry):

@@ -20,7 +20,7 @@ from ..storage.connection import Connection
 from ..storage.jobs import Fields
 from ..storage.keys import Keys
 from ..storage.locks import LockRenewer
-from ..storage.work import Settlement, WorkStore, put_marker, wait_marker
+from ..storage.work import HAS_CHILDREN, Settlement, WorkStore, put_marker, wait_marker
 from .cycle import Cycle
 from .executor import BackoffStrategy, Executor, HandBack, Handler, LockLost, Router, SingleRoute
 from .keeper import Keeper
@@ -243,6 +243,12 @@ class Worker:
                 run.task.cancel(LockLost)
 
     def _refused(self, settlement: Settlement, code: int) -> None:
+        if code in HAS_CHILDREN:
+            self.completed -= settlement.kind == "c"
+            self.retried -= settlement.kind == "w"
+            self.failed += 1
+            logger.warning("job %s has failed: %s", settlement.job_id, HAS_CHILDREN[code])
+            return
         logger.warning(
             "job %s could not be settled (code %d): it is not this worker's now", settlement.job_id, code
         )

@@ -2,8 +2,10 @@
   KEYS    the queue's keys, see include/keys.lua
   ARGV    [1] base  [2] msgpack {wanted, token, lock ms, worker's name, {settlement, …}}
   Returns {{code, …}, {id, {field, value, …}, …}, ms until a job is due or -1, now in ms}
-  Codes   0 settled, -1 no such job, -2 no lock, -3 not active, -6 the lock is another's
-  Events  completed, failed, retries-exhausted, delayed, waiting, active, drained
+  Codes   0 settled, -1 no such job, -2 no lock, -3 not active, -6 the lock is another's,
+          -4 failed instead of completed, for children are pending, -9 for a child has failed
+  Events  completed, failed, retries-exhausted, delayed, waiting, waiting-children, active, drained; of a
+          parent: waiting, delayed
   Bound   the settlements given, `wanted` jobs, 500 promotions, 1,000 removals by retention a set
 ]]
 --- @include "keys"
@@ -17,11 +19,13 @@ local wanted, settlements = args[1], args[5]
 local now = now_ms()
 local codes, limits = {}, {}
 
+local look_for_children = false
 if #settlements > 0 then
   trim_events()
+  look_for_children = any_has_children(settlements)
 end
 for i, s in ipairs(settlements) do
-  codes[i] = settle(s, now)
+  codes[i] = settle(s, now, look_for_children)
   if codes[i] == 0 and (s[1] == COMPLETE or s[1] == FAIL) and (s[6] > 0 or s[7] >= 0) then
     local set = s[1] == COMPLETE and K.completed or K.failed
     limits[set .. ' ' .. s[6] .. ' ' .. s[7]] = { set, s[6], s[7] }

@@ -20,7 +20,7 @@ for _, list in ipairs({ K.wait, K.paused }) do
   for _, job_id in ipairs(ids) do
     if not kept[job_id] then
       call('LREM', list, 1, job_id)
-      forget(job_id)
+      forget(job_id, true)
       removed = removed + 1
     end
   end
@@ -30,7 +30,7 @@ for _, set in ipairs({ K.prioritized, ARGV[2] == '1' and K.delayed or nil }) do
   for _, job_id in ipairs(ids) do
     if not kept[job_id] and removed < limit then
       call('ZREM', set, job_id)
-      forget(job_id)
+      forget(job_id, true)
       removed = removed + 1
     end
   end

@@ -18,7 +18,7 @@ for _, list in ipairs({ K.active, K.wait, K.paused }) do
   local ids = left > 0 and call('LRANGE', list, 0, left - 1) or {}
   for _, job_id in ipairs(ids) do
     call('DEL', K.base .. job_id .. ':lock')
-    forget(job_id)
+    forget(job_id, true)
   end
   call('LTRIM', list, #ids, -1)
   left = left - #ids
@@ -26,7 +26,7 @@ end
 for _, set in ipairs({ K.delayed, K.prioritized, K.completed, K.failed, K.waiting_children }) do
   local ids = left > 0 and call('ZRANGE', set, 0, left - 1) or {}
   for _, job_id in ipairs(ids) do
-    forget(job_id)
+    forget(job_id, true)
     call('ZREM', set, job_id)
   end
   left = left - #ids

@@ -1,12 +1,14 @@
---[[ Remove a job that no worker is running.
+--[[ Remove a job that no worker is running, and its children when asked.
   KEYS    the queue's keys, see include/keys.lua
-  ARGV    [1] base  [2] job id
-  Returns 0, or -1 no such job, -6 a worker is running it, -8 it is a scheduler's next job
-  Events  removed
+  ARGV    [1] base  [2] job id  [3] '1' to remove its children too, and theirs  [4] prefix of the keys
+  Returns 0, or -1 no such job, -6 a worker is running it or a child, -8 it is a scheduler's next job
+  Events  removed; of a parent: waiting, delayed
+  Bound   the job's descendants
 ]]
 --- @include "keys"
---- @include "forget"
---- @include "queue_state"
+--- @include "elsewhere"
+--- @include "descendants"
+--- @include "remove"
 
 local job_id = ARGV[2]
 local key = K.base .. job_id
@@ -20,19 +22,22 @@ if scheduler then
     return -8
   end
 end
-local prev = 'unknown'
-for _, state in ipairs({ 'delayed', 'prioritized', 'completed', 'failed', 'waiting_children' }) do
-  if prev == 'unknown' and call('ZREM', K[state], job_id) == 1 then
-    prev = string.gsub(state, '_', '-')
+local below = {}
+if ARGV[3] == '1' then
+  below = descendants(key, true, function()
+    return false
+  end)
+  for _, child in ipairs(below) do
+    if call('EXISTS', child .. ':lock') == 1 then
+      return -6
+    end
   end
 end
-for _, state in ipairs({ 'wait', 'active', 'paused' }) do
-  if prev == 'unknown' and call('LREM', K[state], 0, job_id) > 0 then
-    prev = state
-  end
-end
-if forget(job_id) == 0 then
+if not remove(job_id) then
   return -1
 end
-call('XADD', K.events, 'MAXLEN', '~', max_events(), '*', 'event', 'removed', 'jobId', job_id, 'prev', prev)
+for _, child in ipairs(below) do
+  local base, child_id = split_key(child, ARGV[4])
+  elsewhere(base, remove, child_id)
+end
 return 0

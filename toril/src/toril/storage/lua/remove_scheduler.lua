@@ -14,7 +14,7 @@ end
 local job_id = 'repeat:' .. ARGV[2] .. ':' .. before
 local gone = call('ZREM', K.delayed, job_id) + call('ZREM', K.prioritized, job_id) + call('LREM', K.wait, 1, job_id)
 if gone > 0 then
-  forget(job_id)
+  forget(job_id, true)
   call('XADD', K.events, '*', 'event', 'removed', 'jobId', job_id, 'prev', 'delayed')
 end
 call('ZREM', K.schedulers, ARGV[2])

@@ -6,6 +6,7 @@
 ]]
 --- @include "keys"
 --- @include "place"
+--- @include "family"
 
 local job_id = ARGV[2]
 local key = K.base .. job_id
@@ -21,6 +22,7 @@ end
 if not prev then
   return -3
 end
+tell_of_retry(call('HGET', key, 'parent'), key)
 call('HDEL', key, 'finishedOn', 'processedOn', 'failedReason', 'returnvalue', 'atm', 'ats')
 place_waiting(job_id, tonumber(call('HGET', key, 'priority') or 0) or 0, false)
 call('XADD', K.events, '*', 'event', 'waiting', 'jobId', job_id, 'prev', prev)

@@ -44,7 +44,7 @@ if before then
   local old = job_at(before)
   local gone = call('ZREM', K.delayed, old) + call('ZREM', K.prioritized, old) + call('LREM', K.wait, 1, old)
   if gone > 0 then
-    forget(old)
+    forget(old, true)
     call('XADD', K.events, '*', 'event', 'removed', 'jobId', old, 'prev', 'delayed')
   end
 end

@@ -1,4 +1,5 @@
 -- Take away what belongs to a job beside its place in a set or list.
+--- @include "family"
 
 local function forget_keys(job_id)
   local key = K.base .. job_id
@@ -17,8 +18,34 @@ local function release_deduplication(dedup_id, job_id, also_with_ttl)
   end
 end
 
+-- A child that is gone is waited for no longer. With `hard`, a parent of the same queue that has
+-- lost its last pending child this way goes too, and so on upwards; else it runs.
+local function leave_parent(field, job_id, hard)
+  local child_key = K.base .. job_id
+  local parent = parent_in(field)
+  while parent and call('SREM', parent.key .. ':dependencies', child_key) == 1
+    and call('EXISTS', parent.key .. ':dependencies') == 0 do
+    if not hard or parent.base ~= K.base then
+      elsewhere(parent.base, release_parent, parent.id)
+      return
+    end
+    if call('ZREM', K.waiting_children, parent.id) == 0 then
+      return
+    end
+    local kin = call('HMGET', parent.key, 'deid', 'parent')
+    release_deduplication(kin[1], parent.id, true)
+    forget_keys(parent.id)
+    call('XADD', K.events, '*', 'event', 'removed', 'jobId', parent.id, 'prev', 'waiting-children')
+    child_key, parent = parent.key, parent_in(kin[2])
+  end
+end
+
 -- Remove a job of which nothing is to be kept.
-local function forget(job_id)
-  release_deduplication(call('HGET', K.base .. job_id, 'deid'), job_id, true)
+local function forget(job_id, hard)
+  local job = redis.pcall('HMGET', K.base .. job_id, 'deid', 'parent')
+  if not job.err then
+    release_deduplication(job[1], job_id, true)
+    leave_parent(job[2], job_id, hard)
+  end
   return forget_keys(job_id)
 end

@@ -6,6 +6,10 @@ local RETAIN_LIMIT = 1000
 local function drop(set, ids)
   if #ids > 0 then
     for _, job_id in ipairs(ids) do
+      if set == K.failed then
+        -- Its parent may still wait for it, in the hope of a retry.
+        leave_parent(call('HGET', K.base .. job_id, 'parent'), job_id, false)
+      end
       forget_keys(job_id)
     end
     call('ZREM', set, unpack(ids))

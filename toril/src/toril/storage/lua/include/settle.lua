@@ -1,15 +1,22 @@
 -- Record the outcome of one run. A job leaves `active` only here or in recover_stalled.
 --- @include "place"
+--- @include "family"
 --- @include "forget"
 
 -- One settlement is {kind, id, token, text, trace, keep count, keep age in ms, delay in ms, attempts}.
-local COMPLETE, FAIL, RETRY, SNOOZE = 'c', 'f', 'r', 's'
+local COMPLETE, FAIL, RETRY, SNOOZE, WAIT = 'c', 'f', 'r', 's', 'w'
 
-local function finish(job_id, key, now, kind, text, trace, keep_count, attempts, made, dedup_id)
+local function finish(job_id, key, now, kind, text, trace, keep_count, attempts, made, dedup_id, parent)
   local target = kind == COMPLETE and 'completed' or 'failed'
   local field = kind == COMPLETE and 'returnvalue' or 'failedReason'
   release_deduplication(dedup_id, job_id, false)
+  if parent and kind == COMPLETE then
+    tell_of_completion(parent, key, text)
+  elseif parent then
+    tell_of_failure(parent, key, text, now)
+  end
   if keep_count == 0 then
+    leave_parent(parent, job_id, false)
     forget_keys(job_id)
   else
     call('ZADD', K[target], now, job_id)
@@ -42,8 +49,31 @@ local function run_again(job_id, key, now, kind, text, trace, delay, made, prior
   end
 end
 
--- Returns 0, or why not: -1 no such job, -2 no lock, -3 not active, -6 the lock is another's.
-local function settle(s, now)
+-- A job goes to wait for its children; at once back, at the head, when none is pending any more.
+local function wait_for_children(job_id, key, now)
+  call('ZADD', K.waiting_children, now, job_id)
+  call('XADD', K.events, '*', 'event', 'waiting-children', 'jobId', job_id, 'prev', 'active')
+  call('HSET', key, 'delay', 0)
+  if call('EXISTS', key .. ':dependencies') == 0 then
+    release_parent(job_id)
+  end
+end
+
+local IN_THE_WAY = { [-4] = 'job has pending children', [-9] = 'a child of the job has failed' }
+
+-- Whether any of the jobs to be settled has or had children, in one command for all of them.
+local function any_has_children(settlements)
+  local keys = {}
+  for i, s in ipairs(settlements) do
+    keys[2 * i - 1] = K.base .. s[2] .. ':dependencies'
+    keys[2 * i] = K.base .. s[2] .. ':unsuccessful'
+  end
+  return call('EXISTS', unpack(keys)) > 0
+end
+
+-- Returns 0, or why not: -1 no such job, -2 no lock, -3 not active, -6 the lock is another's;
+-- -4 children are pending or -9 have failed the job, so that it has failed instead of completed.
+local function settle(s, now, look_for_children)
   local kind, job_id = s[1], s[2]
   local key = K.base .. job_id
   local lock_key = key .. ':lock'
@@ -56,13 +86,20 @@ local function settle(s, now)
   if call('LREM', K.active, -1, job_id) == 0 then
     return -3
   end
-  local job = call('HMGET', key, 'atm', 'deid', 'priority', 'name')
+  local job = call('HMGET', key, 'atm', 'deid', 'priority', 'name', 'parent')
   if not job[4] and call('EXISTS', key) == 0 then
     return -1
   end
   local made = (tonumber(job[1]) or 0) + 1
+  local refused = look_for_children and (kind == COMPLETE or kind == WAIT) and children_in_the_way(key)
+  if refused == -9 or (refused == -4 and kind == COMPLETE) then
+    finish(job_id, key, now, FAIL, IN_THE_WAY[refused], '[]', -1, s[9], made, job[2], job[5])
+    return refused
+  end
   if kind == COMPLETE or kind == FAIL then
-    finish(job_id, key, now, kind, s[4], s[5], s[6], s[9], made, job[2])
+    finish(job_id, key, now, kind, s[4], s[5], s[6], s[9], made, job[2], job[5])
+  elseif kind == WAIT then
+    wait_for_children(job_id, key, now)
   else
     run_again(job_id, key, now, kind, s[4], s[5], s[8], made, tonumber(job[3]) or 0, s[10])
   end

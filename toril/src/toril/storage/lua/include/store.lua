@@ -2,14 +2,22 @@
 --- @include "place"
 
 -- extra: further fields and their values, or nil.
-local function store(job_id, name, data, opts, now, delay, priority, lifo, extra)
+local function write(job_id, name, data, opts, now, delay, priority, extra)
   call('HSET', K.base .. job_id, 'name', name, 'data', data, 'opts', opts, 'timestamp', now,
     'delay', delay, 'priority', priority, unpack(extra or {}))
   call('XADD', K.events, '*', 'event', 'added', 'jobId', job_id, 'name', name)
+end
+
+local function place_new(job_id, now, delay, priority, lifo)
   if delay > 0 then
     place_delayed(job_id, now + delay)
   else
     place_waiting(job_id, priority, lifo)
     call('XADD', K.events, '*', 'event', 'waiting', 'jobId', job_id)
   end
+end
+
+local function store(job_id, name, data, opts, now, delay, priority, lifo, extra)
+  write(job_id, name, data, opts, now, delay, priority, extra)
+  place_new(job_id, now, delay, priority, lifo)
 end
