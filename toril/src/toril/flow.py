@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -157,16 +158,17 @@ class FlowProducer:
         root = FlowNode(job)
         generation = [root]
         for _ in range(depth - 1):
-            below: list[FlowNode] = []
-            for node in generation:
-                found = await node.job.get_dependencies(limit=max_children)
-                for ref in (*found.processed, *found.pending, *found.ignored, *found.failed):
-                    child = await self._queue_named(ref.queue, ref.prefix).get_job(ref.id)
-                    if child is not None:
-                        node.children.append(FlowNode(child))
-                below += node.children
-            generation = below
+            await asyncio.gather(*(self._read_children(node, max_children) for node in generation))
+            generation = [child for node in generation for child in node.children]
         return root
+
+    async def _read_children(self, node: FlowNode, limit: int) -> None:
+        found = await node.job.get_dependencies(limit=limit)
+        refs = (*found.processed, *found.pending, *found.ignored, *found.failed)
+        jobs = await asyncio.gather(
+            *(self._queue_named(ref.queue, ref.prefix).get_job(ref.id) for ref in refs)
+        )
+        node.children.extend(FlowNode(job) for job in jobs if job is not None)
 
     def _arguments(self, job: FlowJob, place: int) -> FlowArguments:
         if place and job.new.options.parent is not None:

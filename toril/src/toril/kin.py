@@ -66,7 +66,10 @@ class Kin:
             found = msgspec.json.decode(raw, type=_Parent) if raw else None
         except msgspec.DecodeError:
             return None
-        return None if found is None else JobRef.parse(f"{found.queue_key}:{found.id}", self._actions.prefix)
+        if found is None:
+            return None
+        prefix, _, queue = found.queue_key.rpartition(":")
+        return JobRef(queue, found.id, prefix)
 
     async def get_dependencies(self, *, limit: int = 1000) -> Dependencies:
         """Read the job's children, up to `limit` of each kind."""
