@@ -5,12 +5,6 @@ Counted by Valkey's own statistics, commands inside scripts included, on a serve
 
 from __future__ import annotations
 
-import asyncio
-
-import toril
-from toril.storage.address import Address
-from toril.storage.connection import Connection
-
 JOBS = 2000
 COMMANDS_TO_ADD = 4.1
 """Measured: 4.01."""
