@@ -19,13 +19,11 @@ local wanted, settlements = args[1], args[5]
 local now = now_ms()
 local codes, limits = {}, {}
 
-local look_for_children = false
 if #settlements > 0 then
   trim_events()
-  look_for_children = any_has_children(settlements)
+  codes = settle_all(settlements, now)
 end
 for i, s in ipairs(settlements) do
-  codes[i] = settle(s, now, look_for_children)
   if codes[i] == 0 and (s[1] == COMPLETE or s[1] == FAIL) and (s[6] > 0 or s[7] >= 0) then
     local set = s[1] == COMPLETE and K.completed or K.failed
     limits[set .. ' ' .. s[6] .. ' ' .. s[7]] = { set, s[6], s[7] }

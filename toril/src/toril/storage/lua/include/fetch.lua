@@ -35,6 +35,16 @@ local function take(wanted)
   return ids
 end
 
+-- How many runs have begun before, by the job's hash.
+local function runs_in(hash)
+  for i = 1, #hash, 2 do
+    if hash[i] == 'ats' then
+      return tonumber(hash[i + 1]) or 0
+    end
+  end
+  return 0
+end
+
 -- Returns jobs as {id, {field, value, …}, …} and ms until it is worth asking again (-1: unknown).
 -- A job whose hash is missing or no hash is taken out of the queue and returned with an empty list.
 local function fetch(wanted, token, lock_ms, worker, now)
@@ -63,8 +73,7 @@ local function fetch(wanted, token, lock_ms, worker, now)
         jobs[#jobs + 1] = {}
       else
         call('SET', key .. ':lock', token, 'PX', lock_ms)
-        call('HSET', key, 'processedOn', now, 'pb', worker)
-        call('HINCRBY', key, 'ats', 1)
+        call('HSET', key, 'processedOn', now, 'pb', worker, 'ats', runs_in(hash) + 1)
         call('XADD', K.events, '*', 'event', 'active', 'jobId', job_id, 'prev', 'waiting')
         jobs[#jobs + 1] = hash
       end

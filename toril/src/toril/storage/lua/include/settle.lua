@@ -6,20 +6,37 @@
 -- One settlement is {kind, id, token, text, trace, keep count, keep age in ms, delay in ms, attempts}.
 local COMPLETE, FAIL, RETRY, SNOOZE, WAIT = 'c', 'f', 'r', 's', 'w'
 
+-- Score and id of each job that has ended in this call, to be written in one command a set.
+local ended = { completed = {}, failed = {} }
+
+local function write_ended()
+  for target, members in pairs(ended) do
+    if #members > 0 then
+      call('ZADD', K[target], unpack(members))
+      ended[target] = {}
+    end
+  end
+end
+
 local function finish(job_id, key, now, kind, text, trace, keep_count, attempts, made, dedup_id, parent)
   local target = kind == COMPLETE and 'completed' or 'failed'
   local field = kind == COMPLETE and 'returnvalue' or 'failedReason'
   release_deduplication(dedup_id, job_id, false)
-  if parent and kind == COMPLETE then
-    tell_of_completion(parent, key, text)
-  elseif parent then
-    tell_of_failure(parent, key, text, now)
+  if parent then
+    write_ended() -- the parent may be among them
+    if kind == COMPLETE then
+      tell_of_completion(parent, key, text)
+    else
+      tell_of_failure(parent, key, text, now)
+    end
   end
   if keep_count == 0 then
     leave_parent(parent, job_id, false)
     forget_keys(job_id)
   else
-    call('ZADD', K[target], now, job_id)
+    local members = ended[target]
+    members[#members + 1] = now
+    members[#members + 1] = job_id
     if kind == COMPLETE then
       call('HSET', key, 'atm', made, field, text, 'finishedOn', now)
     else
@@ -71,23 +88,16 @@ local function any_has_children(settlements)
   return call('EXISTS', unpack(keys)) > 0
 end
 
--- Returns 0, or why not: -1 no such job, -2 no lock, -3 not active, -6 the lock is another's;
--- -4 children are pending or -9 have failed the job, so that it has failed instead of completed.
+-- Returns 0, or why not: -1 no such job, -3 not active, -4 children are pending or -9 have failed
+-- the job, so that it has failed instead of completed. Its lock was this settlement's, and is gone.
 local function settle(s, now, look_for_children)
   local kind, job_id = s[1], s[2]
   local key = K.base .. job_id
-  local lock_key = key .. ':lock'
-  local holder = call('GET', lock_key)
-  if holder ~= s[3] then
-    return holder and -6 or -2
-  end
-  call('DEL', lock_key)
-  call('SREM', K.stalled, job_id)
   if call('LREM', K.active, -1, job_id) == 0 then
     return -3
   end
-  local job = call('HMGET', key, 'atm', 'deid', 'priority', 'name', 'parent')
-  if not job[4] and call('EXISTS', key) == 0 then
+  local job = redis.pcall('HMGET', key, 'atm', 'deid', 'priority', 'name', 'parent')
+  if job.err or (not job[4] and call('EXISTS', key) == 0) then
     return -1
   end
   local made = (tonumber(job[1]) or 0) + 1
@@ -104,4 +114,38 @@ local function settle(s, now, look_for_children)
     run_again(job_id, key, now, kind, s[4], s[5], s[8], made, tonumber(job[3]) or 0, s[10])
   end
   return 0
+end
+
+-- Give back the locks of all runs at once. Returns codes of those that had none: -2 no lock, -6 the
+-- lock is another's; the others' places are empty.
+local function unlock(settlements)
+  local locks, held, ids, codes = {}, {}, {}, {}
+  for i, s in ipairs(settlements) do
+    locks[i] = K.base .. s[2] .. ':lock'
+  end
+  local holders = call('MGET', unpack(locks))
+  for i, s in ipairs(settlements) do
+    if holders[i] == s[3] then
+      held[#held + 1] = locks[i]
+      ids[#ids + 1] = s[2]
+    else
+      codes[i] = holders[i] and -6 or -2
+    end
+  end
+  if #held > 0 then
+    call('DEL', unpack(held))
+    call('SREM', K.stalled, unpack(ids))
+  end
+  return codes
+end
+
+-- Returns a code for each settlement.
+local function settle_all(settlements, now)
+  local codes = unlock(settlements)
+  local look_for_children = any_has_children(settlements)
+  for i, s in ipairs(settlements) do
+    codes[i] = codes[i] or settle(s, now, look_for_children)
+  end
+  write_ended()
+  return codes
 end
