@@ -1,10 +1,12 @@
 """A job engine for Python on Valkey/Redis that speaks the data format of BullMQ."""
 
 from .app import Toril
+from .bridge import run_async
 from .definition import JobContext, JobDefinition
 from .embedded import EmbeddedFailed, EmbeddedServer, embedded
 from .errors import (
     ConnectionFailed,
+    HandlerRaised,
     InvalidOption,
     InvalidPayload,
     JobError,
@@ -14,12 +16,14 @@ from .errors import (
     JobNotInState,
     ParentMissing,
     ParentTaken,
+    ProcessDied,
     QueueActive,
     QueueNotPaused,
     ServerRefused,
     TorilError,
     UnknownJob,
     WaitTimeout,
+    WrongPlace,
 )
 from .events import Event, QueueEvents
 from .flow import FlowJob, FlowNode, FlowProducer
@@ -46,6 +50,7 @@ __all__ = [
     "FlowJob",
     "FlowNode",
     "FlowProducer",
+    "HandlerRaised",
     "InvalidOption",
     "InvalidPayload",
     "Job",
@@ -67,6 +72,7 @@ __all__ = [
     "Outcome",
     "ParentMissing",
     "ParentTaken",
+    "ProcessDied",
     "Queue",
     "QueueActive",
     "QueueEvents",
@@ -81,5 +87,7 @@ __all__ = [
     "WaitForChildren",
     "WaitTimeout",
     "Worker",
+    "WrongPlace",
     "embedded",
+    "run_async",
 ]

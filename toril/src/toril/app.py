@@ -14,6 +14,7 @@ from .errors import InvalidOption, UnknownJob
 from .flow import FlowProducer
 from .job import JobKeywords, JobOptions, NewJob
 from .queue import Queue
+from .sandbox import RunIn, address_of
 from .schedule import When
 from .storage.address import server_url
 from .worker import Worker
@@ -61,12 +62,21 @@ class Toril:
         """All declared schedules: id -> (when, queue, job)."""
         return dict(self._schedules)
 
-    def job(self, queue: str, *, name: str | None = None, **options: Unpack[JobKeywords]) -> JobDecorator:
+    def job(
+        self,
+        queue: str,
+        *,
+        name: str | None = None,
+        run_in: RunIn | None = None,
+        **options: Unpack[JobKeywords],
+    ) -> JobDecorator:
         """Declare a job: `@app.job("email", name="welcome", attempts=5)`.
 
         Args:
             queue: The queue's name.
             name: The job's name; the function's if None.
+            run_in: `"process"` runs it in a process of its own: for CPU-bound work, and for what may
+                crash. The handler must stand at the top of a module.
             options: What its jobs are added with.
 
         Raises:
@@ -78,8 +88,9 @@ class Toril:
             label = name or handler.__name__
             if (queue, label) in self._definitions:
                 raise InvalidOption(f"queue {queue!r} has a job {label!r} already")
+            address_of(handler, run_in)
             definition: JobDefinition[..., Any] = JobDefinition(
-                self, queue, label, handler, Payload(handler, label), options
+                self, queue, label, handler, Payload(handler, label), options, run_in
             )
             self._definitions[queue, label] = definition
             return definition

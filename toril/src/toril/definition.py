@@ -14,6 +14,7 @@ from .errors import InvalidOption, InvalidPayload
 from .job import JobKeywords, JobOptions, Json, NewJob
 from .queue import Queue
 from .record import Job
+from .sandbox import RunIn, address_of
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -96,6 +97,7 @@ class JobDefinition(Generic[P, R]):
         queue: The queue's name.
         name: The job's name.
         default_options: What its jobs are added with.
+        run_in: `"process"` if it runs in processes of their own.
     """
 
     app: QueueSource
@@ -104,6 +106,7 @@ class JobDefinition(Generic[P, R]):
     handler: Callable[..., object]
     payload: Payload
     default_options: JobKeywords
+    run_in: RunIn | None = None
 
     def new_job(self, *args: P.args, **kwargs: P.kwargs) -> NewJob:
         """Return the job to be added, checked. Raises InvalidPayload."""
@@ -122,7 +125,7 @@ class JobDefinition(Generic[P, R]):
         """Return the same job with other options. Raises InvalidOption."""
         merged: JobKeywords = {**self.default_options, **options}
         JobOptions.of(**merged)
-        return JobDefinition(self.app, self.queue, self.name, self.handler, self.payload, merged)
+        return JobDefinition(self.app, self.queue, self.name, self.handler, self.payload, merged, self.run_in)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the handler itself, without a queue."""
@@ -137,6 +140,11 @@ class JobDefinition(Generic[P, R]):
     def is_async(self) -> bool:
         """Whether the handler is `async def`; else it is run in a thread."""
         return inspect.iscoroutinefunction(self.handler)
+
+    @property
+    def address(self) -> str | None:
+        """Where the handler's own process finds it; None if it needs none."""
+        return address_of(self.handler, self.run_in)
 
 
 class JobDecorator(typing.Protocol):

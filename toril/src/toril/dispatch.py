@@ -23,7 +23,7 @@ class Dispatch:
     def __init__(self, queue: str, definitions: Sequence[JobDefinition[..., Any]]) -> None:
         self._queue = queue
         self._routes = {
-            each.name: Route(each.call, in_thread=not each.is_async)
+            each.name: Route(each.call, in_thread=not each.is_async, address=each.address)
             for each in definitions
             if each.queue == queue
         }

@@ -6,6 +6,9 @@ TorilError
 ├── InvalidOption         an option, a URL or a name that cannot be meant (also a ValueError)
 ├── InvalidPayload        job data that does not fit its definition, or cannot be encoded
 ├── UnknownJob            a job name that no definition knows
+├── WrongPlace            a call that makes no sense where it was made
+├── ProcessDied           the process that ran a job has died (run_in="process")
+├── HandlerRaised         what a handler raised in a process of its own (run_in="process")
 ├── JobError
 │   ├── JobNotFound       no job of that id
 │   ├── JobNotInState     the job is not in the state that the call needs
@@ -50,6 +53,25 @@ class InvalidPayload(TorilError, ValueError):
 
 class UnknownJob(TorilError):
     """No definition knows a job of this name."""
+
+
+class WrongPlace(TorilError, RuntimeError):
+    """A call that makes no sense where it was made; the message says where it does."""
+
+
+class ProcessDied(TorilError):
+    """The process that ran a job has died, or could not be started; the message says how."""
+
+
+class HandlerRaised(TorilError):
+    """A handler raised this in a process of its own: its text, and the name of its class.
+
+    The stack trace there is shown as the cause of this error.
+    """
+
+    def __init__(self, message: str, type_name: str) -> None:
+        super().__init__(message)
+        self.type_name = type_name
 
 
 class JobError(TorilError):

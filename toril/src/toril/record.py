@@ -71,6 +71,11 @@ class Job(Kin):
         return datetime.fromtimestamp(ms / 1000, UTC) if ms else None
 
     @property
+    def fields(self) -> Mapping[bytes, bytes]:
+        """The hash as it was read; for toril's own modules."""
+        return self._fields
+
+    @property
     def queue(self) -> str:
         """The queue's name."""
         return self._actions.name

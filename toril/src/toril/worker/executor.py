@@ -7,16 +7,18 @@ import contextvars
 import inspect
 import logging
 import threading
-import traceback
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
+from ..bridge import attach
 from ..codec import encode_json
 from ..errors import InvalidPayload, TorilError
+from ..failure import reason_of, trace_of
 from ..job import JobOptions, Json
 from ..options import Backoff, Keep, seconds
 from ..outcome import Fail, Retry, Snooze, WaitForChildren
 from ..record import Job
+from ..sandbox import Pool, RunIn, address_of
 from ..storage.work import Settlement
 
 logger = logging.getLogger("toril")
@@ -28,10 +30,11 @@ BackoffStrategy = Callable[[int, BaseException, Job], float]
 
 
 class Route(NamedTuple):
-    """What runs one job."""
+    """What runs one job: in the event loop, in a thread, or by its address in a process of its own."""
 
     call: Callable[[Job], Any]
     in_thread: bool
+    address: str | None = None
 
 
 class Router(Protocol):
@@ -43,45 +46,21 @@ class Router(Protocol):
 class SingleRoute:
     """One handler for all jobs of a queue."""
 
-    def __init__(self, handler: Handler) -> None:
+    def __init__(self, handler: Handler, run_in: RunIn | None = None) -> None:
         is_async = inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(type(handler).__call__)
-        self._route = Route(handler, in_thread=not is_async)
+        self._route = Route(handler, in_thread=not is_async, address=address_of(handler, run_in))
 
     def route(self, job: Job) -> Route:
         """Return the one route."""
         return self._route
 
 
-TEXT_LIMIT = 64 * 1024
-"""Bytes of a failed reason or stack trace that are kept."""
 TRACE_LIMIT = 10
 """Stack traces that are kept; BullMQ's default for `stackTraceLimit` is none, its docs advise ten."""
 
 
 class HandBack(Exception):
     """The worker stops: the job goes back unspent. Used as the message of a cancellation."""
-
-
-def bounded(text: str) -> str:
-    """Cut a text to `TEXT_LIMIT` bytes and make it valid UTF-8."""
-    raw = text.encode("utf-8", "backslashreplace")
-    return raw[:TEXT_LIMIT].decode("utf-8", "ignore")
-
-
-def reason_of(error: BaseException) -> str:
-    """Return an error's message, bounded, whatever it does when asked for it."""
-    try:
-        return bounded(str(error)) or type(error).__name__
-    except Exception as broken:  # noqa: BLE001 - a handler's own class: anything may come of it
-        return f"{type(error).__name__} (its text cannot be read: {type(broken).__name__})"
-
-
-def trace_of(error: BaseException) -> str:
-    """Return an error's stack trace, bounded, with the innermost calls kept."""
-    try:
-        return bounded("".join(traceback.format_exception(error, limit=-30)))
-    except Exception:  # noqa: BLE001 - as above
-        return f"{type(error).__name__}: {reason_of(error)}"
 
 
 class Executor:
@@ -92,6 +71,7 @@ class Executor:
         prepare: Awaited before the first step of a job that a scheduler has made.
         backoffs: Strategies by the name that a job's backoff has as its type.
         keep_completed, keep_failed: Retention of jobs that say nothing of it themselves.
+        pool: Runs the handlers that have an address.
     """
 
     def __init__(
@@ -101,8 +81,10 @@ class Executor:
         backoffs: Mapping[str, BackoffStrategy],
         keep_completed: Keep,
         keep_failed: Keep,
+        pool: Pool,
     ) -> None:
         self._route = router.route
+        self._pool = pool
         self._prepare = prepare
         self._backoffs = backoffs
         self._keep = {"c": keep_completed, "f": keep_failed}
@@ -122,7 +104,9 @@ class Executor:
                 raise Fail(job.deferred_failure)
             _ = job.data
             route = self._route(job)
-            if route.in_thread:
+            if route.address is not None:
+                result = await self._pool.run(route.address, job, options.timeout)
+            elif route.in_thread:
                 result = await self._call_in_thread(route, job, options.timeout, free)
             else:
                 result = await _call(route, job, options.timeout)
@@ -150,6 +134,7 @@ class Executor:
         loop = asyncio.get_running_loop()
         done: asyncio.Future[Json] = loop.create_future()
         context = contextvars.copy_context()
+        attach(context, loop)
 
         def report(result: Json, error: BaseException | None) -> None:
             if free.held:

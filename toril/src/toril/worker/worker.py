@@ -14,6 +14,7 @@ from ..errors import ConnectionFailed, InvalidOption, ServerRefused
 from ..options import Keep, seconds, whole
 from ..queue import Queue
 from ..record import Job
+from ..sandbox import Pool, RunIn
 from ..services.stalled import StalledService
 from ..storage.address import Address
 from ..storage.connection import Connection
@@ -53,6 +54,8 @@ class Worker:
         drain_timeout: Seconds that a stop waits for running jobs; the rest are handed back unspent.
         keep_completed, keep_failed: Retention of jobs that say nothing of it themselves.
         name: What the worker is called in `processedBy`.
+        run_in: `"process"` runs the handler in processes of their own, up to `concurrency` of them:
+            for CPU-bound work, and for what may crash. It must be a function of a module.
 
     Raises:
         InvalidOption: one of them is wrong.
@@ -74,11 +77,14 @@ class Worker:
         keep_completed: Keep | None = None,
         keep_failed: Keep | None = None,
         name: str | None = None,
+        run_in: RunIn | None = None,
     ) -> None:
         if hasattr(handler, "route"):
+            if run_in is not None:
+                raise InvalidOption("run_in is for a worker with one handler; a router chooses it by job")
             router = cast("Router", handler)
         elif callable(handler):
-            router = SingleRoute(handler)
+            router = SingleRoute(handler, run_in)
         else:
             raise InvalidOption("a worker's handler must be a function")
         self.id = uuid.uuid4().hex
@@ -91,8 +97,14 @@ class Worker:
         self._stalled_interval = _at_least(stalled_interval, "stalled_interval", 0.05)
         self._max_stalled = whole(max_stalled, "max_stalled", 0, 2**31)
         self._drain_timeout = seconds(drain_timeout, "drain_timeout")
+        self._pool = Pool(queue, self.queue.url, prefix)
         self._executor = Executor(
-            router, self._advance, dict(backoffs or {}), keep_completed or Keep(), keep_failed or Keep()
+            router,
+            self._advance,
+            dict(backoffs or {}),
+            keep_completed or Keep(),
+            keep_failed or Keep(),
+            self._pool,
         )
         self._running: dict[str, _Run] = {}
         self._stopping = asyncio.Event()
@@ -159,6 +171,7 @@ class Worker:
         finally:
             for number in installed:
                 loop.remove_signal_handler(number)
+            await self._pool.close()
             await calls.close()
             await blocking.close()
             await self.queue.close()

@@ -1,0 +1,30 @@
+"""The texts of a failure: its reason and its stack trace, bounded and valid whatever was raised."""
+
+from __future__ import annotations
+
+import traceback
+
+TEXT_LIMIT = 64 * 1024
+"""Bytes of a failed reason or stack trace that are kept."""
+
+
+def bounded(text: str) -> str:
+    """Cut a text to `TEXT_LIMIT` bytes and make it valid UTF-8."""
+    raw = text.encode("utf-8", "backslashreplace")
+    return raw[:TEXT_LIMIT].decode("utf-8", "ignore")
+
+
+def reason_of(error: BaseException) -> str:
+    """Return an error's message, bounded, whatever it does when asked for it."""
+    try:
+        return bounded(str(error)) or type(error).__name__
+    except Exception as broken:  # noqa: BLE001 - a handler's own class: anything may come of it
+        return f"{type(error).__name__} (its text cannot be read: {type(broken).__name__})"
+
+
+def trace_of(error: BaseException) -> str:
+    """Return an error's stack trace, bounded, with the innermost calls kept."""
+    try:
+        return bounded("".join(traceback.format_exception(error, limit=-30)))
+    except Exception:  # noqa: BLE001 - as above
+        return f"{type(error).__name__}: {reason_of(error)}"
