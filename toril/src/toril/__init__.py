@@ -27,6 +27,7 @@ from .errors import (
 )
 from .events import Event, QueueEvents
 from .flow import FlowJob, FlowNode, FlowProducer
+from .health import HealthMonitor
 from .job import JobKeywords, JobOptions, JobRef, JobState, Json, NewJob, OnFailure
 from .kin import Dependencies
 from .options import Backoff, Deduplication, Keep
@@ -51,6 +52,7 @@ __all__ = [
     "FlowNode",
     "FlowProducer",
     "HandlerRaised",
+    "HealthMonitor",
     "InvalidOption",
     "InvalidPayload",
     "Job",

@@ -46,11 +46,17 @@ class Toril:
         self._queues: dict[str, Queue] = {}
         self._flows: FlowProducer | None = None
         self._workers: list[Worker] = []
+        self._stop_asked = False
 
     @property
     def url(self) -> str:
         """The server's URL."""
         return server_url(self._url)
+
+    @property
+    def workers(self) -> list[Worker]:
+        """The workers that run now."""
+        return list(self._workers)
 
     @property
     def definitions(self) -> list[JobDefinition[..., Any]]:
@@ -139,7 +145,7 @@ class Toril:
         drain_timeout: float = 30.0,
         lock_duration: float = 30.0,
         stalled_interval: float = 30.0,
-    ) -> None:
+    ) -> int:
         """Run workers until `stop`, or SIGTERM or SIGINT; a second signal hands running jobs back at once.
 
         Args:
@@ -149,12 +155,16 @@ class Toril:
             lock_duration: Seconds after which a job of a dead worker is taken for stalled.
             stalled_interval: Seconds between two looks for such jobs.
 
+        Returns:
+            How many running jobs were handed back unspent.
+
         Raises:
             UnknownJob: a queue has no declared job.
             ConnectionFailed: the server cannot be reached at the start.
         """
         loop = asyncio.get_running_loop()
         numbers = (signal.SIGTERM, signal.SIGINT)
+        self._stop_asked = False
         for number in numbers:
             loop.add_signal_handler(number, self._signalled)
         try:
@@ -165,10 +175,14 @@ class Toril:
                 lock_duration=lock_duration,
                 stalled_interval=stalled_interval,
             ) as tasks:
+                workers = self.workers
+                if self._stop_asked:
+                    self.stop()  # asked for before the workers were there
                 await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for number in numbers:
                 loop.remove_signal_handler(number)
+        return sum(worker.handed_back for worker in workers)
 
     @contextlib.asynccontextmanager
     async def worker_running(
@@ -222,7 +236,8 @@ class Toril:
         return limits
 
     def _signalled(self) -> None:
-        self.stop(force=any(worker.stopping for worker in self._workers))
+        self.stop(force=self._stop_asked)
+        self._stop_asked = True
 
     def stop(self, *, force: bool = False) -> None:
         """Ask running workers to stop; `force` waits for no running job."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import time
 from collections import deque
 from collections.abc import Callable
 
@@ -57,14 +58,15 @@ class Cycle:
         self._hungry = True
         self._fetching = True
         self._pump_due = False
+        self._beat_due = False
         self._pause = 0.0
         self._loop = asyncio.get_running_loop()
         self.dry = asyncio.Event()
         """Set while slots are free and the queue had no more jobs for them."""
         self.next_in: float | None = None
         """Seconds after the last empty fetch until a delayed job is due."""
-        self.last_success = self._loop.time()
-        """When a call last succeeded, by the event loop's clock."""
+        self.last_success = time.monotonic()
+        """When a call last succeeded, by `time.monotonic`; when the cycle was made, before the first."""
         self.crash: asyncio.Future[None] = self._loop.create_future()
         """Gets the error that this cycle cannot go on after."""
 
@@ -82,6 +84,11 @@ class Cycle:
     def settle(self, settlement: Settlement) -> None:
         """Send the outcome of a run with the next call."""
         self._finished.append(settlement)
+        self._schedule()
+
+    def beat(self) -> None:
+        """Make a call though there is nothing to settle or to fetch, so that `last_success` tells."""
+        self._beat_due = True
         self._schedule()
 
     def release(self) -> None:
@@ -112,8 +119,9 @@ class Cycle:
         while len(self._calls) < MAX_CALLS and not self._pause:
             batch = [self._finished.popleft() for _ in range(min(len(self._finished), self._cap))]
             wanted = min(self._free, self._cap) if self._fetching and (self._hungry or batch) else 0
-            if not batch and not wanted:
+            if not batch and not wanted and not self._beat_due:
                 return
+            self._beat_due = False
             self._free -= wanted
             call = self._loop.create_task(self._commit(batch, wanted))
             self._calls.add(call)
@@ -139,7 +147,7 @@ class Cycle:
             self._hungry = True
             self._back_off(error)
             return
-        self.last_success = self._loop.time()
+        self.last_success = time.monotonic()
         self._free += wanted - len(done.jobs)
         for settlement, code in zip(batch, done.codes, strict=True):
             if code != 0:
@@ -162,7 +170,7 @@ class Cycle:
     def _back_off(self, error: Exception) -> None:
         if self._pause:
             return
-        failed_for = self._loop.time() - self.last_success
+        failed_for = time.monotonic() - self.last_success
         self._pause = min(MAX_PAUSE, max(0.05, failed_for / 2)) * random.uniform(0.5, 1.0)
         logger.warning("the worker cannot go on: %s; trying again in %.2f s", error, self._pause)
         self._loop.call_later(self._pause, self._resume)

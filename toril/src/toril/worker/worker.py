@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import NamedTuple, cast
 
 from ..errors import ConnectionFailed, InvalidOption, ServerRefused
+from ..health import MAX_AGE
 from ..options import Keep, seconds, whole
 from ..queue import Queue
 from ..record import Job
 from ..sandbox import Pool, RunIn
+from ..services.pulse import PulseService
 from ..services.stalled import StalledService
 from ..storage.address import Address
 from ..storage.connection import Connection
@@ -27,6 +30,9 @@ from .executor import BackoffStrategy, Executor, HandBack, Handler, LockLost, Ro
 from .keeper import Keeper
 
 logger = logging.getLogger("toril")
+
+PULSE = 5.0
+"""Seconds that a worker which is well goes without an answer of the server, at the most."""
 
 MAX_BLOCK = 5.0
 """Seconds that an idle worker sleeps at the most before it looks itself, as BullMQ's drainDelay."""
@@ -111,6 +117,7 @@ class Worker:
         self._forced = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._cycle: Cycle | None = None
+        self._ended = False
         self.ready = asyncio.Event()
         """Set once the server has answered this worker."""
         self.completed = 0
@@ -122,6 +129,25 @@ class Worker:
     def running(self) -> int:
         """How many jobs run now."""
         return len(self._running)
+
+    @property
+    def finished(self) -> int:
+        """How many runs have ended."""
+        return self.completed + self.failed + self.retried
+
+    @property
+    def last_success(self) -> float | None:
+        """When a call to the server last succeeded, by `time.monotonic`; None before and after the run.
+
+        It goes on while the worker is idle, paused, or busy with long jobs, and is noted in the event
+        loop: one that stands still is a worker that makes no progress, whatever the reason.
+        """
+        return None if self._cycle is None or self._ended else self._cycle.last_success
+
+    def healthy(self, max_age: float | timedelta = MAX_AGE) -> bool:
+        """Whether a call to the server succeeded within `max_age` seconds; from any thread."""
+        last = self.last_success
+        return last is not None and time.monotonic() - last <= seconds(max_age, "max_age")
 
     @property
     def stopping(self) -> bool:
@@ -159,30 +185,31 @@ class Worker:
             cycle = self._cycle = Cycle(store, self._concurrency, self.id, self._begin, self._refused)
             keeper = Keeper(renewer, self._lock_duration, self._tokens, self._lost)
             stalled = StalledService(store, self._stalled_interval, self._max_stalled)
+            pulse = PulseService(cycle, min(PULSE, self._lock_duration / 3))
             keeper.start()
             cycle.feed()
             try:
                 idler = asyncio.create_task(self._idle(cycle, calls, blocking))
-                await self._until_stopped(cycle.crash, stalled.start(), idler)
+                await self._until_stopped(idler, cycle.crash, stalled.start(), pulse.start())
                 await self._drain(cycle)
             finally:
+                await pulse.stop()
                 await stalled.stop()
                 await keeper.stop()
         finally:
             for number in installed:
                 loop.remove_signal_handler(number)
+            self._ended = True
             await self._pool.close()
             await calls.close()
             await blocking.close()
             await self.queue.close()
 
-    async def _until_stopped(
-        self, crash: asyncio.Future[None], stalled: asyncio.Task[None], idler: asyncio.Task[None]
-    ) -> None:
+    async def _until_stopped(self, idler: asyncio.Task[None], *others: asyncio.Future[None]) -> None:
         """Wait for a stop; raises what any of the worker's parts ended with."""
         stop = asyncio.create_task(self._wait_for_stop())
         try:
-            parts: set[asyncio.Future[None]] = {stop, crash, stalled, idler}
+            parts: set[asyncio.Future[None]] = {stop, idler, *others}
             done, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
             for part in done:
                 part.result()
