@@ -72,10 +72,12 @@ const verbs = {
   retry: async ({ name, job }) => (await queue(name).getJob(job)).retry(),
   schedule: async ({ name, scheduler, repeat, job }) =>
     (await queue(name).upsertJobScheduler(scheduler, repeat, { name: job })).id,
+  workers: async ({ name }) => queue(name).getWorkers(),
+  metrics: async ({ name, type }) => queue(name).getMetrics(type),
   schedulers: async ({ name }) => queue(name).getJobSchedulers(),
-  work: async ({ name, concurrency }) => {
+  work: async ({ name, ...opts }) => {
     const ran = [];
-    const worker = new Worker(name, processor, { connection, concurrency });
+    const worker = new Worker(name, processor, { connection, ...opts });
     worker.on('active', (job) => ran.push(job.id));
     workers.set(name, { worker, ran });
     await worker.waitUntilReady();

@@ -33,6 +33,7 @@ from .kin import Dependencies
 from .options import Backoff, Deduplication, Keep
 from .outcome import Fail, Outcome, Retry, Snooze, WaitForChildren
 from .queue import Queue
+from .queue.observing import Metrics, WorkerInfo
 from .record import Job
 from .schedule import Cron, Every, Scheduler
 from .worker import Worker
@@ -69,6 +70,7 @@ __all__ = [
     "JobState",
     "Json",
     "Keep",
+    "Metrics",
     "NewJob",
     "OnFailure",
     "Outcome",
@@ -89,6 +91,7 @@ __all__ = [
     "WaitForChildren",
     "WaitTimeout",
     "Worker",
+    "WorkerInfo",
     "WrongPlace",
     "embedded",
     "run_async",

@@ -57,7 +57,7 @@ class QueueEvents:
         self, queue: str, url: str | None = None, *, prefix: str = "bull", since: str | None = None
     ) -> None:
         self._keys = Keys(queue, prefix)
-        self._connection = Connection(Address.of(server_url(url)), name=f"toril-{queue}-events")
+        self._connection = Connection(Address.of(server_url(url)), name=f"{self._keys.client}:qe")
         self._cursor = since
 
     async def __aenter__(self) -> Self:

@@ -1,12 +1,13 @@
 """Queue: produce, inspect, control. Each module of this package has the verbs of one kind."""
 
 from .control import Control
+from .observing import Observing
 from .producing import Producing
 from .reading import Reading
 from .scheduling import Scheduling
 
 
-class Queue(Producing, Reading, Control, Scheduling):
+class Queue(Producing, Reading, Observing, Control, Scheduling):
     """A queue of jobs, for those who add, look at and steer them.
 
     Args:

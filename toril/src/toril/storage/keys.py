@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+
 from ..errors import InvalidOption
 
 
@@ -16,6 +18,7 @@ class Keys:
         "active",
         "all",
         "base",
+        "client",
         "completed",
         "delayed",
         "events",
@@ -29,6 +32,7 @@ class Keys:
         "prioritized",
         "qualified",
         "repeat",
+        "retention",
         "stalled",
         "stalled_check",
         "wait",
@@ -61,6 +65,9 @@ class Keys:
         self.id = base + "id"
         self.marker = base + "marker"
         self.repeat = base + "repeat"
+        self.retention = base + "toril:retention"
+        self.client = f"{prefix}:{base64.b64encode(queue.encode()).decode()}"
+        """What the names of a queue's connections begin with, by which BullMQ finds its workers."""
         self.all: tuple[str, ...] = (
             self.wait,
             self.active,
@@ -79,6 +86,7 @@ class Keys:
             self.limiter,
             self.paused,
             self.waiting_children,
+            self.retention,
         )
         """What every script is given, in the order of lua/include/keys.lua."""
 

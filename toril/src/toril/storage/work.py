@@ -43,15 +43,20 @@ class Committed(NamedTuple):
 class WorkStore:
     """The scripts of one queue that a worker calls."""
 
-    def __init__(self, connection: Connection, keys: Keys, worker: str, lock_ms: int) -> None:
+    def __init__(
+        self, connection: Connection, keys: Keys, worker: str, lock_ms: int, metrics_minutes: int = 0
+    ) -> None:
         self._connection = connection
         self._keys = keys
         self._worker = worker
         self._lock_ms = lock_ms
+        self._metrics_minutes = metrics_minutes
 
     async def commit(self, settlements: Sequence[Settlement], wanted: int, token: str) -> Committed:
         """Settle runs and fetch up to `wanted` jobs, locked with `token`."""
-        blob = msgspec.msgpack.encode((wanted, token, self._lock_ms, self._worker, settlements))
+        blob = msgspec.msgpack.encode(
+            (wanted, token, self._lock_ms, self._worker, settlements, self._metrics_minutes)
+        )
         codes, flat, next_in, now = await scripts.run(
             self._connection, "commit", self._keys.all, self._keys.base, blob
         )
@@ -64,6 +69,12 @@ class WorkStore:
             self._connection, "recover_stalled", self._keys.all, self._keys.base, max_stalled, interval_ms
         )
         return [job_id.decode("utf-8", "replace") for job_id in found]
+
+    async def retain_finished(self) -> int:
+        """Remove some finished jobs that have become too old; returns how many."""
+        removed = await scripts.run(self._connection, "retain_finished", self._keys.all, self._keys.base)
+        assert isinstance(removed, int)
+        return removed
 
 
 async def wait_marker(connection: Connection, keys: Keys, timeout: float) -> bool:

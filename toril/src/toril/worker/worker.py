@@ -18,6 +18,7 @@ from ..queue import Queue
 from ..record import Job
 from ..sandbox import Pool, RunIn
 from ..services.pulse import PulseService
+from ..services.retention import RetentionService
 from ..services.stalled import StalledService
 from ..storage.address import Address
 from ..storage.connection import Connection
@@ -59,7 +60,10 @@ class Worker:
         backoffs: Strategies for `Backoff.custom(name)`.
         drain_timeout: Seconds that a stop waits for running jobs; the rest are handed back unspent.
         keep_completed, keep_failed: Retention of jobs that say nothing of it themselves.
-        name: What the worker is called in `processedBy`.
+        name: What the worker is called in `processedBy` and `Queue.workers`; printable ASCII, no spaces.
+        metrics_minutes: For how many minutes the numbers of ended jobs are kept for
+            `Queue.get_metrics`; 0 keeps none. BullMQ's docs advise two weeks, 20,160.
+        retention_interval: Seconds between two looks for finished jobs that have become too old.
         run_in: `"process"` runs the handler in processes of their own, up to `concurrency` of them:
             for CPU-bound work, and for what may crash. It must be a function of a module.
 
@@ -83,6 +87,8 @@ class Worker:
         keep_completed: Keep | None = None,
         keep_failed: Keep | None = None,
         name: str | None = None,
+        metrics_minutes: int = 0,
+        retention_interval: float | timedelta = 60.0,
         run_in: RunIn | None = None,
     ) -> None:
         if hasattr(handler, "route"):
@@ -95,6 +101,8 @@ class Worker:
             raise InvalidOption("a worker's handler must be a function")
         self.id = uuid.uuid4().hex
         self.name = name or f"toril-{self.id[:8]}"
+        if not all("!" <= letter <= "~" for letter in self.name):
+            raise InvalidOption(f"a worker's name must be printable ASCII without spaces, not {self.name!r}")
         self.queue = Queue(queue, url, prefix=prefix)
         self._address = Address.of(self.queue.url)
         self._keys = Keys(queue, prefix)
@@ -102,6 +110,8 @@ class Worker:
         self._lock_duration = _at_least(lock_duration, "lock_duration", 0.1)
         self._stalled_interval = _at_least(stalled_interval, "stalled_interval", 0.05)
         self._max_stalled = whole(max_stalled, "max_stalled", 0, 2**31)
+        self._metrics_minutes = whole(metrics_minutes, "metrics_minutes", 0, 1_000_000)
+        self._retention_interval = _at_least(retention_interval, "retention_interval", 0.05)
         self._drain_timeout = seconds(drain_timeout, "drain_timeout")
         self._pool = Pool(queue, self.queue.url, prefix)
         self._executor = Executor(
@@ -174,25 +184,30 @@ class Worker:
         """
         loop = self._loop = asyncio.get_running_loop()
         installed = _on_signals(loop, self._signalled) if handle_signals else ()
-        calls = Connection(self._address, name=f"toril-{self.queue.name}")
-        blocking = Connection(self._address, name=f"toril-{self.queue.name}-idle")
+        calls = Connection(self._address, name=f"{self._keys.client}:calls")
+        blocking = Connection(self._address, name=f"{self._keys.client}:w:{self.name}")
         lock_ms = round(self._lock_duration * 1000)
-        store = WorkStore(calls, self._keys, self.name, lock_ms)
+        store = WorkStore(calls, self._keys, self.name, lock_ms, self._metrics_minutes)
         renewer = LockRenewer(self._address, self._keys, lock_ms, min(5.0, self._lock_duration / 3))
         try:
             await calls.call("PING")
+            await blocking.call("PING")  # its name is how `Queue.workers` finds this worker
             self.ready.set()
             cycle = self._cycle = Cycle(store, self._concurrency, self.id, self._begin, self._refused)
             keeper = Keeper(renewer, self._lock_duration, self._tokens, self._lost)
             stalled = StalledService(store, self._stalled_interval, self._max_stalled)
             pulse = PulseService(cycle, min(PULSE, self._lock_duration / 3))
+            retention = RetentionService(store, self._retention_interval)
             keeper.start()
             cycle.feed()
             try:
                 idler = asyncio.create_task(self._idle(cycle, calls, blocking))
-                await self._until_stopped(idler, cycle.crash, stalled.start(), pulse.start())
+                await self._until_stopped(
+                    idler, cycle.crash, stalled.start(), pulse.start(), retention.start()
+                )
                 await self._drain(cycle)
             finally:
+                await retention.stop()
                 await pulse.stop()
                 await stalled.stop()
                 await keeper.stop()

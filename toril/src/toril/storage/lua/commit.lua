@@ -1,6 +1,7 @@
 --[[ Settle the jobs that have finished since the last call and fetch the next ones.
   KEYS    the queue's keys, see include/keys.lua
-  ARGV    [1] base  [2] msgpack {wanted, token, lock ms, worker's name, {settlement, …}}
+  ARGV    [1] base  [2] msgpack {wanted, token, lock ms, worker's name, {settlement, …}, minutes of
+          metrics to keep or 0}
   Returns {{code, …}, {id, {field, value, …}, …}, ms until a job is due or -1, now in ms}
   Codes   0 settled, -1 no such job, -2 no lock, -3 not active, -6 the lock is another's,
           -4 failed instead of completed, for children are pending, -9 for a child has failed
@@ -12,6 +13,7 @@
 --- @include "clock"
 --- @include "settle"
 --- @include "retain"
+--- @include "metrics"
 --- @include "fetch"
 
 local args = cmsgpack.unpack(ARGV[2])
@@ -23,14 +25,28 @@ if #settlements > 0 then
   trim_events()
   codes = settle_all(settlements, now)
 end
+local ends = { completed = 0, failed = 0 }
 for i, s in ipairs(settlements) do
-  if codes[i] == 0 and (s[1] == COMPLETE or s[1] == FAIL) and (s[6] > 0 or s[7] >= 0) then
-    local set = s[1] == COMPLETE and K.completed or K.failed
-    limits[set .. ' ' .. s[6] .. ' ' .. s[7]] = { set, s[6], s[7] }
+  local target = s[1] == COMPLETE and codes[i] == 0 and 'completed'
+    or (s[1] == FAIL and codes[i] == 0 or codes[i] == -4 or codes[i] == -9) and 'failed'
+  if target then
+    ends[target] = ends[target] + 1
+    if s[6] > 0 or s[7] >= 0 then
+      limits[target .. ' ' .. s[6] .. ' ' .. s[7]] = { target, s[6], s[7] }
+    end
   end
 end
 for _, limit in pairs(limits) do
-  retain(limit[1], now, limit[2], limit[3])
+  retain(K[limit[1]], now, limit[2], limit[3])
+  -- An idle queue has no ends: a worker's retention service goes by the last one.
+  if limit[3] >= 0 then
+    call('HSET', K.retention, limit[1], limit[3])
+  end
+end
+for target, count in pairs(ends) do
+  if count > 0 and args[6] > 0 then
+    count_ends(target, count, args[6], now)
+  end
 end
 
 local jobs, next_in = {}, -1

@@ -14,17 +14,20 @@ local function drop(set, ids)
     end
     call('ZREM', set, unpack(ids))
   end
+  return #ids
 end
 
--- count: how many to keep, or -1 for all; age_ms: how old they may be, or -1.
+-- count: how many to keep, or -1 for all; age_ms: how old they may be, or -1. Returns how many went.
 local function retain(set, now, count, age_ms)
+  local gone = 0
   if age_ms >= 0 then
-    drop(set, call('ZRANGEBYSCORE', set, '-inf', now - age_ms, 'LIMIT', 0, RETAIN_LIMIT))
+    gone = drop(set, call('ZRANGEBYSCORE', set, '-inf', now - age_ms, 'LIMIT', 0, RETAIN_LIMIT))
   end
   if count >= 0 then
     local surplus = math.min(call('ZCARD', set) - count, RETAIN_LIMIT)
     if surplus > 0 then
-      drop(set, call('ZRANGE', set, 0, surplus - 1))
+      gone = gone + drop(set, call('ZRANGE', set, 0, surplus - 1))
     end
   end
+  return gone
 end
