@@ -25,8 +25,9 @@ class Event:
     """One event of a queue.
 
     Attributes:
-        type: `added`, `waiting`, `active`, `progress`, `delayed`, `stalled`, `completed`, `failed`,
-            `retries-exhausted`, `removed`, `duplicated`, `deduplicated`, `drained`, `paused`, `resumed`.
+        type: `added`, `waiting`, `waiting-children`, `active`, `progress`, `delayed`, `stalled`,
+            `completed`, `failed`, `retries-exhausted`, `removed`, `duplicated`, `deduplicated`,
+            `drained`, `paused`, `resumed`.
         job_id: The job that it is about; None for those about the queue.
         fields: The event's other fields, as BullMQ writes them (e.g. `returnvalue`, JSON).
         cursor: Where it stands in the stream; `QueueEvents(since=cursor)` goes on behind it.
