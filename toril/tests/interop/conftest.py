@@ -55,10 +55,8 @@ class Node:
 
 @pytest.fixture(scope="session")
 def node_packages() -> None:
-    """Skip what needs Node where it or a package of tests/node is missing; on CI that is a failure."""
-    wanted = json.loads((FOLDER / "package.json").read_text())
-    packages = {**wanted["dependencies"], **wanted["devDependencies"]}
-    if not shutil.which("node") or not all((FOLDER / "node_modules" / name).is_dir() for name in packages):
+    """Skip what needs Node where it or the packages of tests/node are missing; on CI that is a failure."""
+    if not shutil.which("node") or not (FOLDER / "node_modules" / "bullmq").is_dir():
         message = "Node or its packages are missing: cd tests/node && npm install"
         pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
 
