@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import traceback
 
 TEXT_LIMIT = 64 * 1024
@@ -28,3 +29,16 @@ def trace_of(error: BaseException) -> str:
         return bounded("".join(traceback.format_exception(error, limit=-30)))
     except Exception:  # noqa: BLE001 - as above
         return f"{type(error).__name__}: {reason_of(error)}"
+
+
+def how_it_ended(code: int | None) -> str:
+    """Say how a process ended, by its return code as `subprocess` has it."""
+    if code is None:
+        return "closed its connection"
+    if code >= 0:
+        return f"exited with code {code}"
+    try:
+        name = f" ({signal.Signals(-code).name})"
+    except ValueError:
+        name = ""
+    return f"died with signal {-code}{name}"

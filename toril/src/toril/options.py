@@ -36,6 +36,14 @@ def seconds(value: float | timedelta, name: str) -> float:
     return float(value)
 
 
+def positive(value: float | timedelta, name: str) -> float:
+    """Return a duration in seconds, checked to be more than 0. Raises InvalidOption."""
+    checked = seconds(value, name)
+    if checked == 0:
+        raise InvalidOption(f"{name} must be more than 0 seconds")
+    return checked
+
+
 def milliseconds(value: float | timedelta, name: str) -> int:
     """Return a checked duration in whole milliseconds, as the wire has it."""
     return round(seconds(value, name) * 1000)

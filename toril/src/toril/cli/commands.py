@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import logging
-from collections.abc import Coroutine
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -15,7 +12,8 @@ from rich.table import Table
 from ..queue import Queue
 from ..storage.address import server_url
 from ..storage.discovery import queue_names
-from .load import load_app
+from .run import run
+from .worker import alive, worker
 
 app = typer.Typer(no_args_is_help=True, add_completion=True, help="Jobs on Valkey/Redis, shared with BullMQ.")
 
@@ -23,19 +21,8 @@ Url = Annotated[str | None, typer.Option(help="The server; by default TORIL_URL 
 Prefix = Annotated[str, typer.Option(help="What all keys begin with.")]
 
 
-@app.command()
-def worker(
-    target: Annotated[str, typer.Argument(metavar="MODULE:APP", help="Where the Toril application is.")],
-    queue: Annotated[
-        list[str] | None, typer.Option(help="A queue to serve; all declared ones if none.")
-    ] = None,
-    concurrency: Annotated[int, typer.Option(min=1, help="Jobs at a time of each queue.")] = 10,
-    drain_timeout: Annotated[float, typer.Option(min=0, help="Seconds that a stop waits for jobs.")] = 30.0,
-) -> None:
-    """Run the declared jobs until Ctrl-C or SIGTERM."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    application = load_app(target)
-    run(application.run_worker(queue, concurrency, drain_timeout=drain_timeout))
+app.command()(worker)
+app.command()(alive)
 
 
 @app.command()
@@ -66,12 +53,3 @@ async def _counts(url: str, queues: list[str] | None, prefix: str) -> dict[str, 
         async with Queue(name, url, prefix=prefix) as queue:
             counts[name] = await queue.get_job_counts()
     return counts
-
-
-def run(main: Coroutine[Any, Any, Any]) -> Any:
-    """Run a coroutine, on uvloop where it is installed."""
-    try:
-        import uvloop
-    except ImportError:
-        return asyncio.run(main)
-    return uvloop.run(main)

@@ -16,9 +16,11 @@ def main() -> None:
     """Run the command."""
     if typer is None:
         sys.exit("toril: the command needs its extra: pip install 'toril[cli]'")
+    from ..processes import Exit
     from .commands import app
 
     try:
         app()
     except TorilError as error:
-        sys.exit(f"toril: {error}")
+        print(f"toril: {error}", file=sys.stderr)
+        sys.exit(Exit.of(error))

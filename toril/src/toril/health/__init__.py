@@ -1,16 +1,16 @@
 """Tells whether workers make progress: a file, an HTTP endpoint, and what both of them say."""
 
-from .file import LivenessFile, silence_of
+from .file import silence_of
 from .monitor import HealthMonitor
+from .probes import TICK, Probes
 from .report import MAX_AGE, Health, ProcessReport, QueueReport, judge
-from .server import HealthServer
 
 __all__ = [
     "MAX_AGE",
+    "TICK",
     "Health",
     "HealthMonitor",
-    "HealthServer",
-    "LivenessFile",
+    "Probes",
     "ProcessReport",
     "QueueReport",
     "judge",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import os
 import sys
 import time
@@ -14,16 +13,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
-from ..errors import InvalidOption
-from ..options import seconds
-from .file import LivenessFile
+from ..options import positive
+from .probes import TICK, Probes
 from .report import MAX_AGE, Health, ProcessReport, QueueReport, judge
-from .server import HealthServer
 
-logger = logging.getLogger("toril")
-
-TICK = 0.5
-"""Seconds between two looks."""
 PAGE = os.sysconf("SC_PAGE_SIZE") if sys.platform == "linux" else 0
 
 
@@ -75,11 +68,8 @@ class HealthMonitor:
         tell: Callable[[ProcessReport], None] | None = None,
     ) -> None:
         self._workers = workers
-        self._max_age = seconds(max_age, "max_age")
-        if self._max_age <= 0:
-            raise InvalidOption("max_age must be more than 0 seconds")
-        self._file = None if file is None else LivenessFile(Path(file))
-        self._server = None if port is None else HealthServer(host, port, self.health)
+        self._max_age = positive(max_age, "max_age")
+        self._probes = Probes(self.health, file=file, port=port, host=host)
         self._tell = tell
         self._begun = time.monotonic()
         self._lag = 0.0
@@ -88,7 +78,7 @@ class HealthMonitor:
     @property
     def port(self) -> int | None:
         """The port of the HTTP endpoint."""
-        return None if self._server is None else self._server.port
+        return self._probes.port
 
     def report(self) -> ProcessReport:
         """Look at the workers now."""
@@ -114,10 +104,7 @@ class HealthMonitor:
         return judge([self.report()], self._max_age, 1)
 
     async def __aenter__(self) -> Self:
-        if self._file is not None:
-            self._file.check()
-        if self._server is not None:
-            await self._server.start()
+        await self._probes.start()
         self._ticker = asyncio.create_task(self._tick())
         return self
 
@@ -127,10 +114,7 @@ class HealthMonitor:
         if self._ticker is not None:
             self._ticker.cancel()
             await asyncio.wait([self._ticker])
-        if self._server is not None:
-            await self._server.stop()
-        if self._file is not None:
-            self._file.remove()
+        await self._probes.stop()
 
     async def _tick(self) -> None:
         due = time.monotonic() + TICK
@@ -141,11 +125,7 @@ class HealthMonitor:
             report = self.report()
             if self._tell is not None:
                 self._tell(report)
-            if self._file is not None and any(queue.ready for queue in report.queues.values()):
-                try:
-                    self._file.write(judge([report], self._max_age, 1))
-                except OSError as error:
-                    logger.warning("the liveness file cannot be written: %s", error)
+            self._probes.write(judge([report], self._max_age, 1))
 
 
 def resident_memory() -> int:

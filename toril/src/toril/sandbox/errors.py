@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-
 from .. import outcome
 from ..errors import HandlerRaised, InvalidPayload
 from ..failure import reason_of, trace_of
@@ -47,16 +45,3 @@ def from_wire(raised: Raised) -> BaseException:
         error = HandlerRaised(raised.text, raised.type_name)
     error.__cause__ = RemoteTrace(raised.trace)
     return error
-
-
-def how_it_ended(code: int | None) -> str:
-    """Say how a process ended, by its return code as `subprocess` has it."""
-    if code is None:
-        return "closed its connection"
-    if code >= 0:
-        return f"exited with code {code}"
-    try:
-        name = f" ({signal.Signals(-code).name})"
-    except ValueError:
-        name = ""
-    return f"died with signal {-code}{name}"

@@ -12,7 +12,7 @@ import sys
 from typing import Self
 
 from ..errors import ProcessDied
-from .errors import how_it_ended
+from ..failure import how_it_ended
 from .wire import HEAD_SIZE, Answer, Order, body_size, frame, read_answer
 
 logger = logging.getLogger("toril")

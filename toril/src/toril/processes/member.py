@@ -1,0 +1,129 @@
+"""One worker process, as its supervisor sees it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable, Sequence
+from typing import Self
+
+import msgspec
+
+from ..health import ProcessReport
+from .lifeline import VARIABLE
+
+_LINE_LIMIT = 1 << 20
+
+
+class Member:
+    """A running worker process. Made by `start`.
+
+    Attributes:
+        slot: Its number, from 1; the process that takes its place has the same.
+        begun: When it was started, by `time.monotonic`.
+        ready: Set once its workers take jobs.
+        killed: Whether it had to be killed because it did not end.
+        exhausted: Whether it has reached a limit and is to be replaced.
+    """
+
+    def __init__(self, slot: int, process: asyncio.subprocess.Process) -> None:
+        self.slot = slot
+        self.begun = time.monotonic()
+        self.ready = asyncio.Event()
+        self.killed = False
+        self.exhausted = False
+        self._process = process
+        self._report: tuple[float, ProcessReport] | None = None
+        self._reader: asyncio.Task[None] | None = None
+
+    @classmethod
+    async def start(cls, slot: int, command: Sequence[str], told: Callable[[Member], None]) -> Self:
+        """Start a fresh interpreter; `told` hears of each of its reports. Raises OSError."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            reader, writer = await asyncio.open_connection(sock=ours, limit=_LINE_LIMIT)
+            try:
+                # A session of its own: Ctrl-C reaches the supervisor alone, which passes it on once.
+                process = await asyncio.create_subprocess_exec(
+                    *command,
+                    stdin=asyncio.subprocess.DEVNULL,
+                    pass_fds=(theirs.fileno(),),
+                    env={**os.environ, VARIABLE: str(theirs.fileno())},
+                    start_new_session=True,
+                )
+            except BaseException:
+                writer.close()
+                raise
+        member = cls(slot, process)
+        member._reader = asyncio.create_task(member._read(reader, writer, told))
+        return member
+
+    async def _read(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, told: Callable[[Member], None]
+    ) -> None:
+        try:
+            with contextlib.suppress(ConnectionError):
+                while (line := await reader.readline()).endswith(b"\n"):
+                    report = msgspec.json.decode(line, type=ProcessReport)
+                    self._report = (time.monotonic(), report)
+                    if report.ready:
+                        self.ready.set()
+                    told(self)
+            await self._process.wait()  # the line must outlast the process: its end means ours
+        finally:
+            writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
+
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        return self._process.pid
+
+    @property
+    def age(self) -> float:
+        """Seconds since it was started."""
+        return time.monotonic() - self.begun
+
+    def report(self) -> ProcessReport:
+        """Return its last report, aged to now; while there is none, it is silent since its start."""
+        if self._report is None:
+            return ProcessReport(self.pid, {}, self.age, 0.0, 0)
+        heard, report = self._report
+        return report.aged(time.monotonic() - heard)
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal, if the process is there still."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.send_signal(number)
+
+    def kill(self) -> None:
+        """Kill it at once."""
+        self.killed = True
+        self.send(signal.SIGKILL)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it has ended already."""
+        return self._process.returncode is not None
+
+    async def ended(self) -> int:
+        """Wait for its end and return its exit code; negative if a signal killed it."""
+        code = await self._process.wait()
+        if self._reader is not None:
+            await asyncio.wait([self._reader])
+        return code
+
+    async def end(self, limit: float) -> int:
+        """Ask it to stop, kill it after `limit` seconds, and return its exit code."""
+        self.send(signal.SIGTERM)
+        try:
+            async with asyncio.timeout(limit):
+                return await asyncio.shield(self.ended())
+        except TimeoutError:
+            self.kill()
+            return await self.ended()
