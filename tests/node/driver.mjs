@@ -6,6 +6,7 @@ const port = Number(process.argv[2]);
 const connection = { host: '127.0.0.1', port, maxRetriesPerRequest: null };
 const queues = new Map();
 const workers = new Map();
+const released = new Set();
 const listeners = new Map();
 const flows = new FlowProducer({ connection });
 
@@ -30,6 +31,10 @@ const processor = async (job, token) => {
     return Object.values(await job.getChildrenValues()).length;
   }
   if (job.name === 'fail') throw new Error(`no ${job.attemptsMade}`);
+  if (job.name === 'hold') {
+    const end = Date.now() + 15000;
+    while (!released.has(job.queueName) && Date.now() < end) await new Promise((go) => setTimeout(go, 10));
+  }
   if (job.name === 'never') throw new UnrecoverableError('never');
   if (job.name === 'later' && job.attemptsMade === 0) throw new Error('not yet');
   return { by: 'node', data: job.data };
@@ -56,6 +61,8 @@ const seen = (job) => ({
 const tree = (node) => node && { job: seen(node.job), children: (node.children ?? []).map(tree) };
 
 const verbs = {
+  call: async ({ name, method, args }) => queue(name)[method](...args),
+  callJob: async ({ name, job, method, args }) => (await queue(name).getJob(job))[method](...args),
   flow: async ({ flow }) => tree(await flows.add(flow)),
   tree: async ({ name, job }) => tree(await flows.getFlow({ queueName: name, id: job, prefix: 'bull' })),
   dependencies: async ({ name, job }) => (await queue(name).getJob(job)).getDependencies(),
@@ -72,6 +79,7 @@ const verbs = {
   retry: async ({ name, job }) => (await queue(name).getJob(job)).retry(),
   schedule: async ({ name, scheduler, repeat, job }) =>
     (await queue(name).upsertJobScheduler(scheduler, repeat, { name: job })).id,
+  release: async ({ name }) => void released.add(name),
   workers: async ({ name }) => queue(name).getWorkers(),
   metrics: async ({ name, type }) => queue(name).getMetrics(type),
   schedulers: async ({ name }) => queue(name).getJobSchedulers(),

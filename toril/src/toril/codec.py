@@ -12,7 +12,7 @@ from .errors import InvalidOption, InvalidPayload
 from .job import JobOptions, Json, NewJob, OnFailure
 from .options import MAX_PRIORITY, Backoff, Deduplication, Keep
 
-AddArguments = tuple[str, str, str, str, int, int, bool, str, int]
+AddArguments = tuple[str, str, str, str, int, int, bool, str, int, str]
 """One job as add_jobs.lua reads it. Texts throughout: the server's MessagePack has no binary type."""
 
 FlowArguments = tuple[str, str, str, str, str, int, int, bool, str, int, int, str, str]
@@ -82,14 +82,41 @@ def encode_options(options: JobOptions) -> str:
     if options.keep_failed is not None:
         wire["removeOnFail"] = _retention(options.keep_failed)
     if options.deduplication is not None:
-        wire["de"] = {"id": options.deduplication.key}
-        if options.deduplication.ttl is not None:
-            wire["de"]["ttl"] = _ms(options.deduplication.ttl)
+        wire["de"] = _deduplication(options.deduplication)
     if options.on_failure is not None:
         wire[options.on_failure.value] = True
+    if options.keep_logs is not None:
+        wire["kl"] = options.keep_logs
     if options.timeout is not None:
         wire["timeout"] = _ms(options.timeout)
     return _encode(wire).decode()
+
+
+_FLAGS = {"extend": "x", "replace": "r", "reschedule": "s", "keep_last_if_active": "k"}
+"""The letters by which include/deduplicate.lua knows a deduplication's flags."""
+_WIRE_FLAGS = {
+    "extend": "extend",
+    "replace": "replace",
+    "reschedule": "reschedule",
+    "keep_last_if_active": "keepLastIfActive",
+}
+
+
+def _deduplication(dedup: Deduplication) -> dict[str, Any]:
+    wire: dict[str, Any] = {"id": dedup.key}
+    if dedup.ttl is not None:
+        wire["ttl"] = _ms(dedup.ttl)
+    return wire | {key: True for name, key in _WIRE_FLAGS.items() if getattr(dedup, name)}
+
+
+def _read_deduplication(wire: dict[str, Any] | None) -> Deduplication | None:
+    if not wire:
+        return None
+    flags = {name: bool(wire.get(key)) for name, key in _WIRE_FLAGS.items()}
+    ttl = _seconds(wire.get("ttl"))
+    if ttl is None:
+        flags["extend"] = False  # it means nothing then
+    return Deduplication(wire["id"], ttl, **flags)
 
 
 def add_arguments(new: NewJob) -> AddArguments:
@@ -110,6 +137,7 @@ def add_arguments(new: NewJob) -> AddArguments:
         options.lifo,
         dedup.key if dedup else "",
         _ms(dedup.ttl) if dedup and dedup.ttl is not None else 0,
+        "".join(flag for name, flag in _FLAGS.items() if getattr(dedup, name)) if dedup else "",
     )
 
 
@@ -166,7 +194,6 @@ def decode_options(raw: bytes) -> JobOptions:
     """
     wire = decode_json(raw, "the job's options")
     try:
-        dedup = wire.get("de")
         return JobOptions(
             delay=(wire.get("delay") or 0) / 1000,
             priority=min(int(wire.get("priority") or 0), MAX_PRIORITY),
@@ -174,10 +201,11 @@ def decode_options(raw: bytes) -> JobOptions:
             backoff=_backoff(wire.get("backoff")),
             job_id=wire.get("jobId"),
             lifo=bool(wire.get("lifo")),
-            deduplication=Deduplication(dedup["id"], _seconds(dedup.get("ttl"))) if dedup else None,
+            deduplication=_read_deduplication(wire.get("de")),
             timeout=_seconds(wire.get("timeout")),
             keep_completed=_keep(wire.get("removeOnComplete")),
             keep_failed=_keep(wire.get("removeOnFail")),
+            keep_logs=wire.get("kl"),
             on_failure=next((policy for policy in OnFailure if wire.get(policy.value)), None),
         )
     except (AttributeError, KeyError, TypeError, ValueError, InvalidOption) as error:

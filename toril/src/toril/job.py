@@ -90,6 +90,7 @@ class JobKeywords(TypedDict, total=False):
     keep_failed: Keep | bool | None
     parent: JobRef | None
     on_failure: OnFailure | str | None
+    keep_logs: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +108,7 @@ class JobOptions:
         keep_completed, keep_failed: Retention; None and True keep all, False keeps none.
         parent: The job that waits for this one (`job.ref`), perhaps of another queue.
         on_failure: What this job's failure does to its parent; see `OnFailure`.
+        keep_logs: How many log lines are kept, the newest; None keeps all.
     """
 
     delay: float = 0.0
@@ -121,6 +123,7 @@ class JobOptions:
     keep_failed: Keep | None = None
     parent: JobRef | None = None
     on_failure: OnFailure | None = None
+    keep_logs: int | None = None
 
     @classmethod
     def of(
@@ -138,6 +141,7 @@ class JobOptions:
         keep_failed: Keep | bool | None = None,
         parent: JobRef | None = None,
         on_failure: OnFailure | str | None = None,
+        keep_logs: int | None = None,
     ) -> JobOptions:
         """Check options and return them.
 
@@ -164,6 +168,7 @@ class JobOptions:
             keep_failed=_keep(keep_failed),
             parent=_parent(parent),
             on_failure=_on_failure(on_failure),
+            keep_logs=None if keep_logs is None else whole(keep_logs, "keep_logs", 1, 2**31),
         )
 
 
@@ -229,6 +234,7 @@ class NewJob:
         keep_failed: Keep | bool | None = None,
         parent: JobRef | None = None,
         on_failure: OnFailure | str | None = None,
+        keep_logs: int | None = None,
     ) -> None:
         if not isinstance(name, str) or not name:
             raise InvalidOption("a job's name must be a non-empty text")
@@ -247,6 +253,7 @@ class NewJob:
             keep_failed=keep_failed,
             parent=parent,
             on_failure=on_failure,
+            keep_logs=keep_logs,
         )
         object.__setattr__(self, "options", options)
 

@@ -140,14 +140,30 @@ class Keep:
 
 @dataclass(frozen=True, slots=True)
 class Deduplication:
-    """At most one job of this key at a time.
+    """At most one job of this key at a time: a further add is taken for that job.
 
-    Without `ttl` (simple mode) further adds are the same job until it has finished; with `ttl`
-    (throttle mode) for that many seconds, finished or not.
+    The modes have names: `Deduplication(key)` (simple: until the job has ended), `throttle`,
+    `debounce` and `keep_last`. The fields can be combined as BullMQ's can.
+
+    Attributes:
+        key: The jobs that are taken for each other have the same one.
+        ttl: Seconds that the key holds, whether the job has ended or not; None until it has ended.
+        extend: Each further add begins the ttl anew.
+        replace: A further add takes the place of the job while that is delayed.
+        reschedule: A further add delays the job anew while that is delayed; not with `replace`.
+        keep_last_if_active: What is added while the job runs follows it when it ends, the last one
+            only. The ttl does not count then.
+
+    Raises:
+        InvalidOption: the key is empty, the ttl is not more than 0, or `extend` has no ttl.
     """
 
     key: str
     ttl: float | None = None
+    extend: bool = False
+    replace: bool = False
+    reschedule: bool = False
+    keep_last_if_active: bool = False
 
     def __post_init__(self) -> None:
         if not self.key or not isinstance(self.key, str):
@@ -156,3 +172,20 @@ class Deduplication:
             object.__setattr__(self, "ttl", seconds(self.ttl, "deduplication ttl"))
             if self.ttl <= 0:
                 raise InvalidOption("deduplication ttl must be more than 0 seconds")
+        elif self.extend:
+            raise InvalidOption("deduplication extend needs a ttl to extend")
+
+    @classmethod
+    def throttle(cls, key: str, ttl: float | timedelta) -> Deduplication:
+        """One job in `ttl` seconds, the first one."""
+        return cls(key, seconds(ttl, "deduplication ttl"))
+
+    @classmethod
+    def debounce(cls, key: str, ttl: float | timedelta) -> Deduplication:
+        """One job after `ttl` seconds of quiet, the last one. Add it with that `delay` too."""
+        return cls(key, seconds(ttl, "deduplication ttl"), extend=True, replace=True)
+
+    @classmethod
+    def keep_last(cls, key: str) -> Deduplication:
+        """One job waiting and one running; what was added last runs last."""
+        return cls(key, keep_last_if_active=True)

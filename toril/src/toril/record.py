@@ -18,11 +18,17 @@ class JobActions(KinActions, Protocol):
     """What a job needs of its queue."""
 
     async def get_state(self, job_id: str) -> JobState: ...
-    async def retry(self, job_id: str) -> None: ...
+    async def retry(self, job_id: str, *, reset_attempts: bool = True) -> None: ...
+    async def change_delay(self, job_id: str, delay: float | timedelta) -> None: ...
+    async def change_priority(self, job_id: str, priority: int, *, lifo: bool = False) -> None: ...
+    async def update_data(self, job_id: str, data: Json) -> None: ...
+    async def get_logs(self, job_id: str, start: int = 0, end: int = -1) -> list[str]: ...
+    async def clear_logs(self, job_id: str, *, keep: int = 0) -> None: ...
+    async def release_deduplication(self, job_id: str, key: str) -> bool: ...
     async def promote(self, job_id: str) -> None: ...
     async def remove(self, job_id: str, *, children: bool = True) -> None: ...
     async def update_progress(self, job_id: str, progress: Json) -> None: ...
-    async def log(self, job_id: str, line: str) -> int: ...
+    async def log(self, job_id: str, line: str, *, keep: int | None = None) -> int: ...
     async def wait(self, job_id: str, timeout: float | timedelta | None = None) -> Json: ...
 
 
@@ -186,9 +192,27 @@ class Job(Kin):
         """Where the job is now. Raises JobNotFound."""
         return await self._actions.get_state(self.id)
 
-    async def retry(self) -> None:
+    async def retry(self, *, reset_attempts: bool = True) -> None:
         """Let the finished job run again. Raises JobNotFound, JobNotInState."""
-        await self._actions.retry(self.id)
+        await self._actions.retry(self.id, reset_attempts=reset_attempts)
+
+    async def change_delay(self, delay: float | timedelta) -> None:
+        """Let the delayed job be due in `delay` seconds. Raises JobNotFound, JobNotInState."""
+        await self._actions.change_delay(self.id, delay)
+
+    async def change_priority(self, priority: int, *, lifo: bool = False) -> None:
+        """Change the job's priority, and its place if it waits. Raises JobNotFound."""
+        await self._actions.change_priority(self.id, priority, lifo=lifo)
+
+    async def update_data(self, data: Json) -> None:
+        """Put other data into the job, here and on the server. Raises JobNotFound, InvalidPayload."""
+        await self._actions.update_data(self.id, data)
+        self._data = data
+
+    async def remove_deduplication_key(self) -> bool:
+        """Let the next add be no duplicate of this job; returns whether it was the one that held the key."""
+        key = self.deduplication_id
+        return key is not None and await self._actions.release_deduplication(self.id, key)
 
     async def promote(self) -> None:
         """Let the delayed job run now. Raises JobNotFound, JobNotInState."""
@@ -203,8 +227,20 @@ class Job(Kin):
         await self._actions.update_progress(self.id, progress)
 
     async def log(self, line: str) -> int:
-        """Add a line to the job's log and return how many there are. Raises JobNotFound."""
-        return await self._actions.log(self.id, line)
+        """Add a line to the job's log, of which `keep_logs` stay; returns how many there are.
+
+        Raises:
+            JobNotFound: the job was removed.
+        """
+        return await self._actions.log(self.id, line, keep=self.options.keep_logs)
+
+    async def get_logs(self, start: int = 0, end: int = -1) -> list[str]:
+        """Read the job's log lines, the oldest first; -1 is the newest."""
+        return await self._actions.get_logs(self.id, start, end)
+
+    async def clear_logs(self, *, keep: int = 0) -> None:
+        """Remove the log lines but the newest `keep`."""
+        await self._actions.clear_logs(self.id, keep=keep)
 
     async def wait(self, timeout: float | timedelta | None = None) -> Json:
         """Wait for the job's end and return its result.

@@ -7,6 +7,7 @@ from typing import Self
 
 from ..errors import JobLocked, JobNotFound, JobNotInState
 from ..storage.address import Address, server_url
+from ..storage.bulk import BulkStore
 from ..storage.connection import Connection
 from ..storage.jobs import LOCKED, MISSING, JobStore
 from ..storage.keys import Keys
@@ -20,6 +21,7 @@ class QueueBase:
         self.url = server_url(url)
         self.prefix = prefix
         self._store = JobStore(Connection(Address.of(self.url)), Keys(name, prefix))
+        self._bulk = BulkStore(self._store.connection, self._store.keys)
 
     @property
     def name(self) -> str:

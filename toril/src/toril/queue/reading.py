@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..errors import InvalidOption
 from ..job import JobState
+from ..options import MAX_PRIORITY, whole
 from ..record import Job
 from .steering import Steering
 
-_KEY_OF_STATE = {
+KEY_OF_STATE = {
     JobState.WAITING: "wait",
     JobState.ACTIVE: "active",
     JobState.DELAYED: "delayed",
@@ -40,15 +43,33 @@ class Reading(Steering):
             InvalidOption: the state or the page is wrong.
         """
         try:
-            key = _KEY_OF_STATE[JobState(state)]
+            key = KEY_OF_STATE[JobState(state)]
         except (KeyError, ValueError):
             raise InvalidOption(f"no jobs can be listed by state {str(state)!r}") from None
         if not 0 <= start <= end or end - start >= 1000:
             raise InvalidOption(f"a page goes from 0 or more over at most 1,000 jobs, not {start} to {end}")
         return [
-            Job(self, job_id, fields) for job_id, fields in await self._store.page(key, start, end, ascending)
+            Job(self, job_id, fields) for job_id, fields in await self._bulk.page(key, start, end, ascending)
         ]
 
     async def get_job_counts(self) -> dict[str, int]:
-        """Count the jobs of each state. A paused queue's jobs are `waiting`, as in BullMQ 6."""
-        return await self._store.counts()
+        """Count the jobs of each state, at one instant.
+
+        A paused queue's jobs are `waiting`, as in BullMQ 6; `paused` counts what an older one left.
+        """
+        return await self._bulk.counts()
+
+    async def count(self) -> int:
+        """How many jobs are yet to be run: waiting, prioritized, delayed, or waiting for children."""
+        counts = await self._bulk.counts()
+        return sum(
+            counts[state] for state in ("waiting", "paused", "delayed", "prioritized", "waiting-children")
+        )
+
+    async def get_counts_per_priority(self, priorities: Sequence[int]) -> dict[int, int]:
+        """Count the jobs that wait with each of some priorities, 0 for none. Raises InvalidOption."""
+        return await self._bulk.priorities([whole(each, "priority", 0, MAX_PRIORITY) for each in priorities])
+
+    async def get_deduplication_job_id(self, key: str) -> str | None:
+        """The id of the job that further adds with this deduplication key are taken for."""
+        return await self._store.deduplication_holder(key)

@@ -61,41 +61,40 @@ class JobStore:
         """Read one job's hash; empty if there is none."""
         return pair(await self.connection.call("HGETALL", self.keys.job(job_id)))
 
-    async def page(self, state: str, start: int, end: int, ascending: bool) -> list[tuple[str, Fields]]:
-        """Read jobs of one state, by the name of its key."""
-        reply = await self._run("read_jobs", state, start, end, "1" if ascending else "0")
-        assert isinstance(reply, list)
-        return [(reply[i].decode("utf-8", "replace"), pair(reply[i + 1])) for i in range(0, len(reply), 2)]
-
-    async def counts(self) -> dict[str, int]:
-        """Count the jobs of each state, in one transaction."""
-        keys = self.keys
-        lists = {"waiting": keys.wait, "active": keys.active, "paused": keys.paused}
-        sets = {
-            "delayed": keys.delayed,
-            "prioritized": keys.prioritized,
-            "completed": keys.completed,
-            "failed": keys.failed,
-            "waiting-children": keys.waiting_children,
-        }
-        names = [*lists, *sets]
-        commands = [("LLEN", key) for key in lists.values()] + [("ZCARD", key) for key in sets.values()]
-        found = [await self.connection.call(*command) for command in commands]
-        return dict(zip(names, found, strict=True))
-
     async def state(self, job_id: str) -> tuple[str, bytes | None]:
         """Where a job is, and its result or failed reason."""
         reply = await self._run("job_state", job_id)
         assert isinstance(reply, list)
         return reply[0].decode(), reply[1]
 
-    async def retry(self, job_id: str) -> int:
+    async def retry(self, job_id: str, reset: bool) -> int:
         """Returns 0, MISSING or NOT_IN_STATE."""
-        return await self._code("retry_job", job_id)
+        return await self._code("retry_job", job_id, "1" if reset else "0")
 
     async def promote(self, job_id: str) -> int:
         """Returns 0, MISSING or NOT_IN_STATE."""
         return await self._code("promote_job", job_id)
+
+    async def change_delay(self, job_id: str, delay_ms: int) -> int:
+        """Returns 0, MISSING or NOT_IN_STATE."""
+        return await self._code("change_delay", job_id, delay_ms)
+
+    async def change_priority(self, job_id: str, priority: int, first: bool) -> int:
+        """Returns 0 or MISSING."""
+        return await self._code("change_priority", job_id, priority, "1" if first else "0")
+
+    async def update_data(self, job_id: str, data: str) -> int:
+        """Returns 0 or MISSING."""
+        return await self._code("update_data", job_id, data)
+
+    async def release_deduplication(self, key: str, job_id: str = "") -> bool:
+        """Free a deduplication key, only if `job_id` holds it where that is given."""
+        return bool(await self._code("release_deduplication", key, job_id))
+
+    async def deduplication_holder(self, key: str) -> str | None:
+        """The id of the job that holds a deduplication key."""
+        holder = await self.connection.call("GET", self.keys.deduplication(key))
+        return None if holder is None else holder.decode("utf-8", "replace")
 
     async def remove(self, job_id: str, children: bool, prefix: str) -> int:
         """Returns 0, MISSING, LOCKED or SCHEDULED."""
@@ -105,24 +104,15 @@ class JobStore:
         """Returns 0 or MISSING."""
         return await self._code("update_progress", job_id, progress)
 
-    async def log(self, job_id: str, line: str) -> int:
-        """Add a log line; returns how many there are."""
-        count = await self.connection.call("RPUSH", self.keys.logs(job_id), line)
-        assert isinstance(count, int)
-        return count
+    async def log(self, job_id: str, line: str, keep: int | None) -> int:
+        """Add a log line; returns how many there are, or MISSING."""
+        return await self._code("add_log", job_id, line, "" if keep is None else keep)
 
-    async def set_paused(self, paused: bool) -> None:
-        """Pause or resume the queue."""
-        await self._code("set_paused", "1" if paused else "0")
+    async def logs(self, job_id: str, start: int, end: int) -> list[str]:
+        """Read log lines, the oldest first."""
+        lines = await self.connection.call("LRANGE", self.keys.logs(job_id), start, end)
+        return [line.decode("utf-8", "replace") for line in lines]
 
-    async def is_paused(self) -> bool:
-        """Whether the queue is paused."""
-        return bool(await self.connection.call("HEXISTS", self.keys.meta, "paused"))
-
-    async def drain(self, delayed: bool, limit: int = 1000) -> int:
-        """Remove some waiting jobs; returns how many."""
-        return await self._code("drain", "1" if delayed else "0", limit)
-
-    async def obliterate(self, force: bool, limit: int = 1000) -> int:
-        """Remove some of the queue; returns 0 done, 1 call again, -1 not paused, -2 jobs are running."""
-        return await self._code("obliterate", "1" if force else "0", limit)
+    async def clear_logs(self, job_id: str, keep: int) -> None:
+        """Remove log lines but the newest `keep`."""
+        await self.connection.call("LTRIM", self.keys.logs(job_id), *((-keep, -1) if keep else (1, 0)))

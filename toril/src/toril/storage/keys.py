@@ -98,6 +98,10 @@ class Keys:
         """The list of one job's log lines."""
         return f"{self.base}{job_id}:logs"
 
+    def deduplication(self, key: str) -> str:
+        """The id of the job that holds one deduplication key."""
+        return f"{self.base}de:{key}"
+
     def dependencies(self, job_id: str) -> str:
         """The set of the keys of the children that one job waits for."""
         return f"{self.base}{job_id}:dependencies"

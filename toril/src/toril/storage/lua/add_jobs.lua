@@ -1,35 +1,22 @@
 --[[ Add jobs, all of them or none.
   KEYS    the queue's keys, see include/keys.lua
   ARGV    [1] base  [2] msgpack {{own id or '', name, data, options as JSON, delay ms, priority, lifo,
-          deduplication id or '', deduplication ms or 0}, …}
+          deduplication id or '', deduplication ms or 0, deduplication flags, see include/deduplicate.lua}, …}
   Returns {id, status, …}: status 0 created, 1 the id stands already, 2 deduplicated by that job
           and last now in ms
-  Events  added, waiting, delayed, duplicated, deduplicated
+  Events  added, waiting, delayed, duplicated, deduplicated, removed
   Bound   the jobs given
 ]]
 --- @include "keys"
 --- @include "clock"
 --- @include "store"
+--- @include "deduplicate"
 
 local jobs = cmsgpack.unpack(ARGV[2])
 local now = now_ms()
 local counter = call('INCRBY', K.id, #jobs) - #jobs
 local answer = {}
 local waiting = false
-
--- The job that holds this deduplication id; nil when the id is free, and now held by job_id.
-local function deduplicated_by(dedup_id, ttl, job_id)
-  local key = K.base .. 'de:' .. dedup_id
-  local holder = call('GET', key)
-  if holder and (call('PTTL', key) ~= -1 or call('EXISTS', K.base .. holder) == 1) then
-    return holder
-  end
-  if ttl > 0 then
-    call('SET', key, job_id, 'PX', ttl)
-  else
-    call('SET', key, job_id)
-  end
-end
 
 trim_events()
 for i, job in ipairs(jobs) do
@@ -42,11 +29,9 @@ for i, job in ipairs(jobs) do
     status = 1
     call('XADD', K.events, '*', 'event', 'duplicated', 'jobId', job_id)
   elseif job[8] ~= '' then
-    local holder = deduplicated_by(job[8], job[9], job_id)
+    local holder = deduplicate(job, job_id, now)
     if holder then
       status = 2
-      call('XADD', K.events, '*', 'event', 'deduplicated', 'jobId', holder,
-        'deduplicationId', job[8], 'deduplicatedJobId', job_id)
       job_id = holder
     end
   end

@@ -7,14 +7,18 @@ local function forget_keys(job_id)
     key .. ':unsuccessful')
 end
 
--- Free a deduplication key that this job holds. One with a time to live keeps it (throttle mode).
-local function release_deduplication(dedup_id, job_id, also_with_ttl)
+-- Free a deduplication key that this job holds. When a job ends, one with a time to live keeps it
+-- (throttle mode); when it is removed, what was to follow it goes too.
+local function release_deduplication(dedup_id, job_id, removed)
   if not dedup_id then
     return
   end
   local key = K.base .. 'de:' .. dedup_id
-  if call('GET', key) == job_id and (also_with_ttl or call('PTTL', key) == -1) then
+  if call('GET', key) == job_id and (removed or call('PTTL', key) == -1) then
     call('DEL', key)
+    if removed then
+      call('DEL', K.base .. 'dn:' .. dedup_id)
+    end
   end
 end
 

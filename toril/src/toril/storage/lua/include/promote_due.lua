@@ -1,8 +1,7 @@
--- Move delayed jobs whose time has come to where they wait, at most `limit` of them.
+-- Move delayed jobs to where they wait for a worker: all of `ids`, or those whose time has come.
 --- @include "place"
 
-local function promote_due(now, limit)
-  local ids = call('ZRANGEBYSCORE', K.delayed, 0, (now + 1) * 0x1000 - 1, 'LIMIT', 0, limit)
+local function promote(ids)
   if #ids == 0 then
     return 0
   end
@@ -20,4 +19,8 @@ local function promote_due(now, limit)
   end
   wake()
   return #ids
+end
+
+local function promote_due(now, limit)
+  return promote(call('ZRANGEBYSCORE', K.delayed, 0, (now + 1) * 0x1000 - 1, 'LIMIT', 0, limit))
 end

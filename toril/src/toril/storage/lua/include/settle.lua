@@ -2,6 +2,7 @@
 --- @include "place"
 --- @include "family"
 --- @include "forget"
+--- @include "deduplicate"
 
 -- One settlement is {kind, id, token, text, trace, keep count, keep age in ms, delay in ms, attempts}.
 local COMPLETE, FAIL, RETRY, SNOOZE, WAIT = 'c', 'f', 'r', 's', 'w'
@@ -21,7 +22,10 @@ end
 local function finish(job_id, key, now, kind, text, trace, keep_count, attempts, made, dedup_id, parent)
   local target = kind == COMPLETE and 'completed' or 'failed'
   local field = kind == COMPLETE and 'returnvalue' or 'failedReason'
-  release_deduplication(dedup_id, job_id, false)
+  if dedup_id then
+    release_deduplication(dedup_id, job_id, false)
+    follow(dedup_id, now)
+  end
   if parent then
     write_ended() -- the parent may be among them
     if kind == COMPLETE then

@@ -1,0 +1,15 @@
+-- Let a finished job run again. It has been taken out of its final set already.
+--- @include "place"
+--- @include "family"
+
+local function retry(job_id, prev, reset_attempts)
+  local key = K.base .. job_id
+  local job = call('HMGET', key, 'parent', 'priority')
+  tell_of_retry(job[1], key)
+  call('HDEL', key, 'finishedOn', 'processedOn', 'failedReason', 'returnvalue')
+  if reset_attempts then
+    call('HDEL', key, 'atm', 'ats')
+  end
+  place_waiting(job_id, tonumber(job[2] or 0) or 0, false)
+  call('XADD', K.events, '*', 'event', 'waiting', 'jobId', job_id, 'prev', prev)
+end
