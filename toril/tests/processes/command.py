@@ -47,6 +47,18 @@ async def block(seconds: float) -> None:
     note("block", os.getpid(), 0)
     time.sleep(seconds)
 
+@app.job({queue!r}, name="held")
+async def held(seconds: float) -> int:
+    note("held", os.getpid(), 0)
+    try:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and not os.path.exists("release"):
+            await asyncio.sleep(0.02)
+    except asyncio.CancelledError:
+        note("cancelled", os.getpid(), 0)
+        raise
+    return os.getpid()
+
 @app.job({queue!r}, name="poison")
 async def poison() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
