@@ -145,6 +145,7 @@ class Toril:
         drain_timeout: float = 30.0,
         lock_duration: float = 30.0,
         stalled_interval: float = 30.0,
+        second_signal_forces: bool = True,
     ) -> int:
         """Run workers until `stop`, or SIGTERM or SIGINT; a second signal hands running jobs back at once.
 
@@ -154,6 +155,8 @@ class Toril:
             drain_timeout: Seconds that a stop waits for running jobs.
             lock_duration: Seconds after which a job of a dead worker is taken for stalled.
             stalled_interval: Seconds between two looks for such jobs.
+            second_signal_forces: Whether a second signal hands running jobs back; False under a
+                supervisor, beside which systemd may signal this process too.
 
         Returns:
             How many running jobs were handed back unspent.
@@ -166,7 +169,7 @@ class Toril:
         numbers = (signal.SIGTERM, signal.SIGINT)
         self._stop_asked = False
         for number in numbers:
-            loop.add_signal_handler(number, self._signalled)
+            loop.add_signal_handler(number, self._signalled, second_signal_forces)
         try:
             async with self.worker_running(
                 queues,
@@ -235,8 +238,8 @@ class Toril:
                 raise UnknownJob(f"no job is declared for queue {name!r}; known: {', '.join(sorted(known))}")
         return limits
 
-    def _signalled(self) -> None:
-        self.stop(force=self._stop_asked)
+    def _signalled(self, forces: bool) -> None:
+        self.stop(force=forces and self._stop_asked)
         self._stop_asked = True
 
     def stop(self, *, force: bool = False) -> None:

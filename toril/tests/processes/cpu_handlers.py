@@ -111,3 +111,10 @@ def do_tell(job: toril.Job) -> int:
 async def tell(job: toril.Job) -> int:
     await job.update_progress(50)
     return await job.log("half")
+
+
+def do_until_told(job: toril.Job) -> str:
+    toril.run_async(job.update_progress({"pid": os.getpid()}))
+    while not toril.run_async(job.get_logs()):
+        time.sleep(0.05)
+    return "told"

@@ -122,14 +122,15 @@ async def test_a_process_that_died_while_idle_harms_no_job(
         assert second != first
 
 
+async def has_progress(job: toril.Job, queue: toril.Queue) -> bool:
+    found = await queue.get_job(job.id)
+    return found is not None and bool(found.progress)
+
+
 async def burning(job: toril.Job, queue: toril.Queue) -> tuple[int, int]:
     """Wait until the job's process has said its id and that of the one beside it."""
 
-    async def told() -> bool:
-        found = await queue.get_job(job.id)
-        return found is not None and bool(found.progress)
-
-    await until(told)
+    await until(lambda: has_progress(job, queue))
     found = await queue.get_job(job.id)
     assert found is not None
     return found.progress["pid"], found.progress["beside"]
@@ -161,6 +162,33 @@ async def test_a_forced_stop_kills_the_process_and_hands_the_job_back(
     found = await queue.get_job(job.id)
     assert found is not None
     assert found.attempts_made == 0
+
+
+async def test_a_lost_lock_kills_the_process_and_settles_nothing(
+    queue: toril.Queue, running: Running, handlers: ModuleType
+) -> None:
+    async with running(handlers.act, run_in="process", lock_duration=0.6) as worker:
+        job = await queue.add("burn")
+        pid, beside = await burning(job, queue)
+        await queue.store.connection.call("SET", f"{queue.store.keys.job(job.id)}:lock", "another's")
+        await until(lambda: worker.running == 0)
+        assert is_gone(pid)
+        wait_gone(beside)
+    assert await job.get_state() == toril.JobState.ACTIVE
+
+
+async def test_a_signal_to_the_whole_service_harms_no_process(
+    queue: toril.Queue, running: Running, handlers: ModuleType
+) -> None:
+    async with running(handlers.act, run_in="process"):
+        job = await queue.add("until_told")
+        await until(lambda: has_progress(job, queue))
+        found = await queue.get_job(job.id)
+        assert found is not None
+        os.kill(found.progress["pid"], signal.SIGTERM)
+        os.kill(found.progress["pid"], signal.SIGINT)
+        await job.log("go on")
+        assert await job.wait(20) == "told"
 
 
 @pytest.mark.parametrize("kind", ["plain", "async"])

@@ -112,6 +112,17 @@ async def test_a_second_signal_hands_back_and_the_exit_code_tells(queue: toril.Q
     assert found.attempts_made == 0
 
 
+async def test_a_signal_to_the_workers_too_drains_as_well(queue: toril.Queue, tmp_path: Path) -> None:
+    async with worker(tmp_path, queue.url, queue.name, "--processes", "2") as command:
+        await until(lambda: len(command.pids()) == 2)
+        job = await queue.add("long", {"n": 0, "seconds": 1.5})
+        await until(lambda: len(command.ledger("long")) == 1)
+        for pid in (command.process.pid, *command.pids()):  # as systemd stops a service
+            os.kill(pid, signal.SIGTERM)
+        assert await command.ends() == 0
+    assert await job.get_state() == toril.JobState.COMPLETED
+
+
 async def test_ctrl_c_reaches_the_workers_once(queue: toril.Queue, tmp_path: Path) -> None:
     async with worker(tmp_path, queue.url, queue.name, "--processes", "2") as command:
         await until(lambda: len(command.pids()) == 2)

@@ -108,6 +108,8 @@ def worker(
     if line is not None:
         line.watch(drain_timeout)
     application = load_app(target)
+    if line is not None:
+        line.on_force(lambda: application.stop(force=True))
 
     async def serve() -> int:
         monitor = HealthMonitor(
@@ -125,6 +127,7 @@ def worker(
                 drain_timeout=drain_timeout,
                 lock_duration=lock_duration,
                 stalled_interval=stalled_interval,
+                second_signal_forces=line is None,
             )
 
     handed_back = run(serve())

@@ -13,6 +13,7 @@ import signal
 import socket
 import threading
 import time
+from collections.abc import Callable
 from typing import Self
 
 import msgspec
@@ -26,6 +27,8 @@ VARIABLE = "TORIL_LIFELINE"
 """The environment variable with the line's descriptor."""
 GRACE = 10.0
 """Seconds beyond its drain timeout that a worker may take to end."""
+FORCE = b"f"
+"""What the supervisor says when running jobs are to be handed back."""
 BACKLOG = 64 * 1024
 """Bytes of reports that wait for a supervisor which does not read; further ones are left out."""
 
@@ -36,6 +39,7 @@ class Lifeline:
     def __init__(self, line: socket.socket) -> None:
         self._line = line
         self._unsent = b""
+        self._force: Callable[[], None] | None = None
 
     @classmethod
     def inherited(cls) -> Self | None:
@@ -56,13 +60,21 @@ class Lifeline:
         def listen() -> None:
             with contextlib.suppress(OSError):
                 while self._line.recv(64):
-                    pass
+                    if self._force is not None:
+                        self._force()
             logger.warning("the supervisor of worker process %d has died; draining", os.getpid())
             os.kill(os.getpid(), signal.SIGTERM)
             time.sleep(drain_timeout + GRACE)
             os._exit(Exit.HANDED_BACK)
 
         threading.Thread(target=listen, name="toril-lifeline", daemon=True).start()
+
+    def on_force(self, callback: Callable[[], None]) -> None:
+        """Call this, in the watching thread, when the supervisor wants running jobs to be handed back.
+
+        The line says so and not a second signal, for systemd signals supervisor and workers alike.
+        """
+        self._force = callback
 
     def tell(self, report: ProcessReport) -> None:
         """Send a report; never waits."""

@@ -14,7 +14,7 @@ from typing import Self
 import msgspec
 
 from ..health import ProcessReport
-from .lifeline import VARIABLE
+from .lifeline import FORCE, VARIABLE
 
 _LINE_LIMIT = 1 << 20
 
@@ -30,7 +30,7 @@ class Member:
         exhausted: Whether it has reached a limit and is to be replaced.
     """
 
-    def __init__(self, slot: int, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, slot: int, process: asyncio.subprocess.Process, writer: asyncio.StreamWriter) -> None:
         self.slot = slot
         self.begun = time.monotonic()
         self.ready = asyncio.Event()
@@ -39,6 +39,7 @@ class Member:
         self._process = process
         self._report: tuple[float, ProcessReport] | None = None
         self._reader: asyncio.Task[None] | None = None
+        self._writer = writer
 
     @classmethod
     async def start(cls, slot: int, command: Sequence[str], told: Callable[[Member], None]) -> Self:
@@ -58,13 +59,11 @@ class Member:
             except BaseException:
                 writer.close()
                 raise
-        member = cls(slot, process)
-        member._reader = asyncio.create_task(member._read(reader, writer, told))
+        member = cls(slot, process, writer)
+        member._reader = asyncio.create_task(member._read(reader, told))
         return member
 
-    async def _read(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, told: Callable[[Member], None]
-    ) -> None:
+    async def _read(self, reader: asyncio.StreamReader, told: Callable[[Member], None]) -> None:
         try:
             with contextlib.suppress(ConnectionError):
                 while (line := await reader.readline()).endswith(b"\n"):
@@ -75,9 +74,9 @@ class Member:
                     told(self)
             await self._process.wait()  # the line must outlast the process: its end means ours
         finally:
-            writer.close()
+            self._writer.close()
             with contextlib.suppress(ConnectionError):
-                await writer.wait_closed()
+                await self._writer.wait_closed()
 
     @property
     def pid(self) -> int:
@@ -100,6 +99,11 @@ class Member:
         """Send a signal, if the process is there still."""
         with contextlib.suppress(ProcessLookupError):
             self._process.send_signal(number)
+
+    def force(self) -> None:
+        """Ask it to hand its running jobs back."""
+        if not self._writer.is_closing():
+            self._writer.write(FORCE)
 
     def kill(self) -> None:
         """Kill it at once."""

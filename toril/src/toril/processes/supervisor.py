@@ -275,7 +275,7 @@ class Supervisor:
             return
         for member in self._living:
             if self._signals == 2:
-                member.send(signal.SIGTERM)
+                member.force()
             else:
                 member.kill()
 

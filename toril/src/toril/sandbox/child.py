@@ -27,6 +27,10 @@ _PR_SET_PDEATHSIG = 1
 def main(descriptor: int, worker: int) -> None:
     """Serve the worker of this process id over an inherited socket until it closes it."""
     die_with(worker)
+    # systemd asks all processes of a service to end; this one does when its worker says so. With
+    # handlers, for what is ignored would stay so in the programs that a job starts.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
     with socket.socket(fileno=descriptor) as link:
         link.set_inheritable(False)
         asyncio.run(_serve(link))
