@@ -61,6 +61,12 @@ const seen = (job) => ({
 const tree = (node) => node && { job: seen(node.job), children: (node.children ?? []).map(tree) };
 
 const verbs = {
+  open: async ({ name, opts }) => {
+    queues.set(name, new Queue(name, { connection, ...opts }));
+    await queues.get(name).waitUntilReady();
+  },
+  obliterate: async ({ name, opts }) => queue(name).obliterate(opts),
+  promote: async ({ name, job }) => (await queue(name).getJob(job)).promote(),
   call: async ({ name, method, args }) => queue(name)[method](...args),
   callJob: async ({ name, job, method, args }) => (await queue(name).getJob(job))[method](...args),
   flow: async ({ flow }) => tree(await flows.add(flow)),
