@@ -35,7 +35,7 @@ from .outcome import Fail, Outcome, Retry, Snooze, WaitForChildren
 from .queue import Queue
 from .queue.observing import Metrics, WorkerInfo
 from .record import Job
-from .schedule import Cron, Every, Scheduler
+from .schedule import Cron, Every, Missed, Scheduler
 from .worker import Worker
 
 __all__ = [
@@ -71,6 +71,7 @@ __all__ = [
     "Json",
     "Keep",
     "Metrics",
+    "Missed",
     "NewJob",
     "OnFailure",
     "Outcome",

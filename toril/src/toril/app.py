@@ -13,10 +13,12 @@ from .dispatch import Dispatch
 from .errors import InvalidOption, UnknownJob
 from .flow import FlowProducer
 from .job import JobKeywords, JobOptions, NewJob
+from .options import whole
 from .queue import Queue
 from .sandbox import RunIn, address_of
 from .schedule import When
 from .storage.address import server_url
+from .storage.schedulers import Declared, report
 from .worker import Worker
 from .worker.executor import BackoffStrategy
 
@@ -29,6 +31,13 @@ class Toril:
             `valkey://127.0.0.1:6379/0`.
         prefix: What all keys begin with.
         backoffs: Strategies for `Backoff.custom(name)`.
+        name: Whose the declared schedules are. Two apps that declare schedules on one queue must have
+            different names: each removes what it declared before and declares no more.
+        release: A number that grows with each deploy. Once one has declared its schedules, an older
+            one does so no more. When all are 0, the last to start is right.
+
+    Raises:
+        InvalidOption: the name is empty, or the release is no number of 0 or more.
     """
 
     def __init__(
@@ -37,7 +46,13 @@ class Toril:
         *,
         prefix: str = "bull",
         backoffs: Mapping[str, BackoffStrategy] | None = None,
+        name: str = "app",
+        release: int = 0,
     ) -> None:
+        if not isinstance(name, str) or not name:
+            raise InvalidOption("an app's name must be a non-empty text")
+        self.name = name
+        self.release = whole(release, "an app's release", 0, 2**53)
         self._url = url
         self.prefix = prefix
         self._backoffs = dict(backoffs or {})
@@ -108,6 +123,8 @@ class Toril:
     ) -> None:
         """Declare that a job runs again and again. Workers see to it when they start.
 
+        Its options are those of the job: `app.schedule("nightly", when, purge.options(attempts=3))`.
+
         Raises:
             InvalidOption: the id is taken or empty.
             InvalidPayload: the arguments do not fit the job.
@@ -130,11 +147,31 @@ class Toril:
         return self._flows
 
     async def apply_schedules(self, queues: Sequence[str] | None = None) -> int:
-        """Put the declared schedules on the server; returns how many were new or changed."""
+        """Put the declared schedules on the server, and take away those that this app declares no more.
+
+        Each queue's are put in place in one step. Workers do this when they start.
+
+        Args:
+            queues: The queues' names; all in which something is declared if None.
+
+        Returns:
+            How many were new or changed.
+
+        Raises:
+            InvalidPayload: the arguments of a job cannot be written as JSON.
+        """
+        if queues is None:
+            queues = sorted({each.queue for each in self.definitions})
         changed = 0
-        for scheduler_id, (when, queue, job) in self._schedules.items():
-            if queues is None or queue in queues:
-                changed += await self.queue(queue).schedulers.upsert(scheduler_id, when, job)
+        for name in queues:
+            declared = [
+                Declared(scheduler_id, when, job)
+                for scheduler_id, (when, queue, job) in self._schedules.items()
+                if queue == name
+            ]
+            applied = await self.queue(name).schedulers.apply(self.name, self.release, declared)
+            report(name, applied)
+            changed += applied.changed
         return changed
 
     async def run_worker(

@@ -7,14 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from .definition import JobDefinition
-from .outcome import Snooze
+from .outcome import PARKED, Snooze
 from .record import Job
 from .worker.executor import Route
 
 logger = logging.getLogger("toril")
-
-PARKED = 30.0
-"""Seconds that a job of an unknown name waits for a worker that knows it, e.g. in a rolling deploy."""
 
 
 class Dispatch:

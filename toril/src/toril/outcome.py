@@ -6,6 +6,9 @@ from datetime import timedelta
 
 from .options import seconds
 
+PARKED = 30.0
+"""Seconds that a job which this worker cannot run waits for one that can, e.g. in a rolling deploy."""
+
 
 class Outcome(Exception):
     """The root of what a handler may raise to steer its job. Not an error of toril."""

@@ -23,7 +23,9 @@ class Scheduling(QueueBase):
     ) -> bool:
         """Make or change a job scheduler; returns whether anything changed.
 
-        Many processes may declare the same one at once: an unchanged one is left as it is.
+        Many processes may declare the same one at once: an unchanged one is left as it is, ended or
+        not. A changed one counts its `limit` anew; its next job is made anew, at the same time if that
+        is due already or the times have not changed. One that has no run left is removed.
 
         Args:
             scheduler_id: Its id in this queue.
@@ -43,6 +45,28 @@ class Scheduling(QueueBase):
         """Remove a job scheduler and its next job; returns whether there was one."""
         return await self.schedulers.remove(scheduler_id)
 
-    async def get_job_schedulers(self) -> list[Scheduler]:
-        """Read all job schedulers, the next to run first."""
-        return await self.schedulers.all()
+    async def get_job_scheduler(self, scheduler_id: str) -> Scheduler | None:
+        """Read one job scheduler, or None if there is none of this id."""
+        return await self.schedulers.get(scheduler_id)
+
+    async def get_job_schedulers(
+        self, start: int = 0, end: int = -1, *, ascending: bool = True
+    ) -> list[Scheduler]:
+        """Read job schedulers, in one round trip for each 500.
+
+        Args:
+            start, end: The first and last index, from 0, both read; -1 is the last of all.
+            ascending: The next to run first; else the last one.
+
+        Raises:
+            InvalidOption: the page is wrong.
+        """
+        if start < 0 or (end != -1 and end < start):
+            raise InvalidOption(
+                f"a page goes from 0 or more to as much or more, or to -1, not {start} to {end}"
+            )
+        return await self.schedulers.page(start, end, ascending)
+
+    async def get_job_schedulers_count(self) -> int:
+        """How many job schedulers there are."""
+        return await self.schedulers.count()

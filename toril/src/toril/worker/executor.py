@@ -68,7 +68,8 @@ class Executor:
 
     Args:
         router: Chooses what runs a job.
-        prepare: Awaited before the first step of a job that a scheduler has made.
+        prepare: Awaited before the first step of a job that a scheduler has made; False if the job is
+            left out, and gone.
         backoffs: Strategies by the name that a job's backoff has as its type.
         keep_completed, keep_failed: Retention of jobs that say nothing of it themselves.
         pool: Runs the handlers that have an address.
@@ -77,7 +78,7 @@ class Executor:
     def __init__(
         self,
         router: Router,
-        prepare: Callable[[Job, str], Awaitable[None]],
+        prepare: Callable[[Job, str, str], Awaitable[bool]],
         backoffs: Mapping[str, BackoffStrategy],
         keep_completed: Keep,
         keep_failed: Keep,
@@ -90,15 +91,16 @@ class Executor:
         self._keep = {"c": keep_completed, "f": keep_failed}
 
     async def run(self, job: Job, token: str, released: Callable[[], None]) -> Settlement | None:
-        """Run the job and return how it is to be settled; None if its lock was lost.
+        """Run the job and return how it is to be settled; None if it is not this worker's any more.
 
         `released` is called once when the run holds its slot no longer: at its end, or, for a
         thread that hangs after its time is up, when the thread has ended.
         """
         free = _Once(released)
         try:
-            if (scheduler := job.scheduler_id) is not None:
-                await self._prepare(job, scheduler)
+            scheduler = job.scheduler_id
+            if scheduler is not None and not await self._prepare(job, scheduler, token):
+                return None
             options = job.options
             if job.deferred_failure:
                 raise Fail(job.deferred_failure)
@@ -123,6 +125,7 @@ class Executor:
                 if error.args[0] is HandBack:
                     return Settlement("s", job.id, token, "", lifo=True)
                 if error.args[0] is LockLost:
+                    logger.warning("job %s: its lock was lost, so its run is not settled", job.id)
                     return None
             return self._outcome(job, token, error)
         finally:

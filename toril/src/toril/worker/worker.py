@@ -19,6 +19,7 @@ from ..record import Job
 from ..sandbox import Pool, RunIn
 from ..services.pulse import PulseService
 from ..services.retention import RetentionService
+from ..services.schedulers import SchedulerService
 from ..services.stalled import StalledService
 from ..storage.address import Address
 from ..storage.connection import Connection
@@ -26,6 +27,7 @@ from ..storage.jobs import Fields
 from ..storage.keys import Keys
 from ..storage.locks import LockRenewer
 from ..storage.work import HAS_CHILDREN, Settlement, WorkStore, put_marker, wait_marker
+from .advance import Advancer
 from .cycle import Cycle
 from .executor import BackoffStrategy, Executor, HandBack, Handler, LockLost, Router, SingleRoute
 from .keeper import Keeper
@@ -55,7 +57,7 @@ class Worker:
         prefix: What all keys begin with.
         concurrency: How many jobs run at once.
         lock_duration: Seconds after which a job of a dead worker is taken for stalled.
-        stalled_interval: Seconds between two looks for such jobs.
+        stalled_interval: Seconds between two looks for such jobs, and for schedulers that lost their job.
         max_stalled: How often a job may stall before it fails.
         backoffs: Strategies for `Backoff.custom(name)`.
         drain_timeout: Seconds that a stop waits for running jobs; the rest are handed back unspent.
@@ -116,7 +118,7 @@ class Worker:
         self._pool = Pool(queue, self.queue.url, prefix)
         self._executor = Executor(
             router,
-            self._advance,
+            Advancer(self.queue.schedulers).advance,
             dict(backoffs or {}),
             keep_completed or Keep(),
             keep_failed or Keep(),
@@ -198,15 +200,22 @@ class Worker:
             stalled = StalledService(store, self._stalled_interval, self._max_stalled)
             pulse = PulseService(cycle, min(PULSE, self._lock_duration / 3))
             retention = RetentionService(store, self._retention_interval)
+            schedulers = SchedulerService(self.queue.schedulers, self._stalled_interval)
             keeper.start()
             cycle.feed()
             try:
                 idler = asyncio.create_task(self._idle(cycle, calls, blocking))
                 await self._until_stopped(
-                    idler, cycle.crash, stalled.start(), pulse.start(), retention.start()
+                    idler,
+                    cycle.crash,
+                    stalled.start(),
+                    pulse.start(),
+                    retention.start(),
+                    schedulers.start(),
                 )
                 await self._drain(cycle)
             finally:
+                await schedulers.stop()
                 await retention.stop()
                 await pulse.stop()
                 await stalled.stop()
@@ -265,7 +274,6 @@ class Worker:
         if run is not None and run.token == token:
             del self._running[job.id]
         if settlement is None:
-            logger.warning("job %s: its lock was lost, so its run is not settled", job.id)
             return
         kind = settlement.kind
         if kind == "c":
@@ -275,18 +283,6 @@ class Worker:
         else:
             self.retried += 1
         cycle.settle(settlement)
-
-    async def _advance(self, job: Job, scheduler_id: str) -> None:
-        """Make the scheduler's next job. A schedule must never end for want of one answer."""
-        pause = 0.05
-        while True:
-            try:
-                await self.queue.schedulers.advance(scheduler_id, job.id)
-                return
-            except (ConnectionFailed, ServerRefused) as error:
-                logger.warning("scheduler %s cannot go on: %s; trying again", scheduler_id, error)
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, 2.0)
 
     def _tokens(self) -> Mapping[str, str]:
         return {job_id: run.token for job_id, run in self._running.copy().items()}

@@ -1,40 +1,31 @@
 --[[ Make the next job of a scheduler, when its present one has been taken. Done once for each.
   KEYS    the queue's keys, see include/keys.lua
-  ARGV    [1] base  [2] msgpack {id, id of the job taken, next run in ms (cron), job's options as JSON,
-          priority}
-  Returns the id of the next job, or false when there is nothing to do
-  Events  added, delayed or waiting
+  ARGV    [1] base  [2] msgpack {id, when the job taken was due in ms, when the next one is or 0 for
+          none, its options as JSON, priority, lifo, lock token to leave the job taken out, or ''}
+  Returns 0 there was nothing to do, 1 the next job stands, 2 so, and the job taken is left out
+  Events  added, delayed or waiting, removed
 ]]
 --- @include "keys"
 --- @include "clock"
---- @include "store"
+--- @include "scheduler"
 
-local id, taken, next_run, opts, priority = unpack(cmsgpack.unpack(ARGV[2]))
-local now = now_ms()
+local id, due, next_run, opts, priority, lifo, token = unpack(cmsgpack.unpack(ARGV[2]))
+if call('ZSCORE', K.schedulers, id) ~= ms(due) then
+  return 0
+end
 local key = K.schedulers .. ':' .. id
-local before = call('ZSCORE', K.schedulers, id)
-if not before or taken ~= 'repeat:' .. id .. ':' .. string.format('%.0f', tonumber(before)) then
-  return false
+local taken = job_at(id, due)
+if next_run > 0 and call('EXISTS', K.base .. job_at(id, next_run)) == 0 then
+  local hash = call('HMGET', key, 'name', 'data')
+  call('HINCRBY', key, 'ic', 1)
+  make(id, next_run, hash[1] or '', hash[2] or '{}', opts, priority, lifo, now_ms())
 end
-before = tonumber(before)
-local hash = call('HMGET', key, 'name', 'data', 'every')
-local every = tonumber(hash[3] or 0)
-if every > 0 then
-  next_run = before + every
-  if next_run < now then
-    -- Runs that were missed are left out; the rhythm stays.
-    next_run = before + (math.floor((now - before) / every) + 1) * every
-  end
+if token == '' or call('GET', K.base .. taken .. ':lock') ~= token then
+  return next_run > 0 and 1 or 0
 end
-next_run = math.max(next_run, before + 1)
-local job_id = 'repeat:' .. id .. ':' .. string.format('%.0f', next_run)
-call('ZADD', K.schedulers, next_run, id)
-call('HINCRBY', key, 'ic', 1)
-if call('EXISTS', K.base .. job_id) == 0 then
-  call('INCR', K.id)
-  store(job_id, hash[1], hash[2] or '{}', opts, now, math.max(0, next_run - now), priority, false, { 'rjk', id })
-  if next_run <= now then
-    wake()
-  end
-end
-return job_id
+call('DEL', K.base .. taken .. ':lock')
+call('SREM', K.stalled, taken)
+call('LREM', K.active, -1, taken)
+forget(taken, true)
+call('XADD', K.events, '*', 'event', 'removed', 'jobId', taken, 'prev', 'active')
+return 2

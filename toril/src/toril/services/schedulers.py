@@ -1,0 +1,38 @@
+"""Makes the jobs that schedulers have lost."""
+
+from __future__ import annotations
+
+import logging
+
+from ..storage.schedulers import SchedulerStore
+from .base import Service
+
+logger = logging.getLogger("toril")
+
+PAGES = 20
+"""How many pages of schedulers one pass looks at."""
+
+
+class SchedulerService(Service):
+    """Looks for schedulers whose newest job neither waits nor runs: one look an interval of all workers.
+
+    Args:
+        store: The scripts.
+        interval: Seconds between two looks.
+    """
+
+    def __init__(self, store: SchedulerStore, interval: float) -> None:
+        super().__init__(interval)
+        self._store = store
+
+    async def run_once(self) -> int:
+        """Look at schedulers, those that are due first, and make the jobs that they have lost."""
+        count, start = 0, 0
+        for _ in range(PAGES):
+            healed, start = await self._store.heal(start, round(self._interval * 1000))
+            for scheduler_id in healed:
+                logger.warning("scheduler %s had lost its next job; made anew", scheduler_id)
+            count += len(healed)
+            if start == 0:
+                break
+        return count
