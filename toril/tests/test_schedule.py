@@ -9,7 +9,9 @@ import pytest
 import toril
 
 
-@pytest.mark.parametrize("pattern", ["", "* * * *", "61 * * * *", "0 0 31 4,6 *", "nonsense", "* * * * * * *"])
+@pytest.mark.parametrize(
+    "pattern", ["", "* * * *", "61 * * * *", "0 0 31 4,6 *", "nonsense", "* * * * * * *"]
+)
 def test_a_wrong_pattern_is_refused(pattern: str) -> None:
     with pytest.raises(toril.InvalidOption, match="wrong cron pattern"):
         toril.Cron(pattern)
