@@ -1,6 +1,6 @@
 // Node's side, driven over standard input: one JSON object a line, {id, verb, ...} -> {id, ok | error}.
 import { createInterface } from 'node:readline';
-import { FlowProducer, Queue, QueueEvents, UnrecoverableError, WaitingChildrenError, Worker } from 'bullmq';
+import { FlowProducer, Queue, QueueEvents, QueueEventsProducer, UnrecoverableError, WaitingChildrenError, Worker } from 'bullmq';
 
 const port = Number(process.argv[2]);
 const connection = { host: '127.0.0.1', port, maxRetriesPerRequest: null };
@@ -35,11 +35,6 @@ const processor = async (job, token) => {
     const end = Date.now() + 15000;
     while (!released.has(job.queueName) && Date.now() < end) await new Promise((go) => setTimeout(go, 10));
   }
-  if (job.name === 'nap') await new Promise((go) => setTimeout(go, job.data.ms));
-  if (job.name === 'limit' && job.attemptsStarted === 1) {
-    await queue(job.queueName).rateLimit(job.data.ms);
-    throw Worker.RateLimitError();
-  }
   if (job.name === 'never') throw new UnrecoverableError('never');
   if (job.name === 'later' && job.attemptsMade === 0) throw new Error('not yet');
   return { by: 'node', data: job.data };
@@ -64,6 +59,11 @@ const seen = (job) => ({
 });
 
 const tree = (node) => node && { job: seen(node.job), children: (node.children ?? []).map(tree) };
+
+const EVENTS = [
+  'added', 'waiting', 'active', 'completed', 'failed', 'delayed', 'deduplicated', 'duplicated', 'drained', 'paused',
+  'resumed', 'progress', 'removed', 'cleaned', 'retries-exhausted', 'stalled', 'waiting-children',
+];
 
 const verbs = {
   open: async ({ name, opts }) => {
@@ -107,14 +107,19 @@ const verbs = {
     await worker.close();
     return ran;
   },
-  listen: async ({ name }) => {
+  listen: async ({ name, types = [] }) => {
     const heard = [];
     const events = new QueueEvents(name, { connection });
-    for (const type of ['waiting', 'active', 'completed', 'failed', 'delayed', 'deduplicated', 'duplicated', 'drained', 'paused', 'resumed', 'progress']) {
-      events.on(type, (event) => heard.push({ type, ...event }));
+    for (const type of [...EVENTS, ...types]) {
+      events.on(type, (event) => heard.push(typeof event === 'string' ? { type } : { type, ...event }));
     }
     listeners.set(name, { events, heard });
     await events.waitUntilReady();
+  },
+  publish: async ({ name, event }) => {
+    const producer = new QueueEventsProducer(name, { connection });
+    await producer.publishEvent(event);
+    await producer.close();
   },
   heard: async ({ name }) => listeners.get(name).heard,
   close: async () => {

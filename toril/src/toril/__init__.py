@@ -6,6 +6,7 @@ from .definition import JobContext, JobDefinition
 from .embedded import EmbeddedFailed, EmbeddedServer, embedded
 from .errors import (
     ConnectionFailed,
+    EventsLost,
     HandlerRaised,
     InvalidOption,
     InvalidPayload,
@@ -25,13 +26,13 @@ from .errors import (
     WaitTimeout,
     WrongPlace,
 )
-from .events import Event, QueueEvents
+from .events import Event, EventsMissed, QueueEvents
 from .flow import FlowJob, FlowNode, FlowProducer
 from .health import HealthMonitor
 from .job import JobKeywords, JobOptions, JobRef, JobState, Json, NewJob, OnFailure
 from .kin import Dependencies
-from .options import Backoff, Deduplication, Keep, RateLimit
-from .outcome import Fail, Outcome, RateLimited, Retry, Snooze, WaitForChildren
+from .options import Backoff, Deduplication, Keep
+from .outcome import Fail, Outcome, Retry, Snooze, WaitForChildren
 from .queue import Queue
 from .queue.observing import Metrics, WorkerInfo
 from .record import Job
@@ -47,6 +48,8 @@ __all__ = [
     "EmbeddedFailed",
     "EmbeddedServer",
     "Event",
+    "EventsLost",
+    "EventsMissed",
     "Every",
     "Fail",
     "FlowJob",
@@ -82,8 +85,6 @@ __all__ = [
     "QueueActive",
     "QueueEvents",
     "QueueNotPaused",
-    "RateLimit",
-    "RateLimited",
     "Retry",
     "Scheduler",
     "ServerRefused",

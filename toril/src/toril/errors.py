@@ -9,6 +9,7 @@ TorilError
 ├── WrongPlace            a call that makes no sense where it was made
 ├── ProcessDied           the process that ran a job has died (run_in="process")
 ├── HandlerRaised         what a handler raised in a process of its own (run_in="process")
+├── EventsLost            events were trimmed before they were read
 ├── JobError
 │   ├── JobNotFound       no job of that id
 │   ├── JobNotInState     the job is not in the state that the call needs
@@ -74,6 +75,10 @@ class HandlerRaised(TorilError):
         self.type_name = type_name
 
 
+class EventsLost(TorilError):
+    """Events were trimmed before they were read; the awaited one may be among them."""
+
+
 class JobError(TorilError):
     """Something is wrong with one job, named by `job_id`."""
 
@@ -83,7 +88,7 @@ class JobError(TorilError):
 
 
 class JobNotFound(JobError):
-    """There is no job of this id in the queue."""
+    """There is no job of this id in the queue (any more)."""
 
 
 class JobNotInState(JobError):

@@ -79,7 +79,7 @@ def _has_member(owner: object, name: str) -> bool:
 def _exists(name: str) -> bool:
     """Whether toril has this name, spelled as docs/bullmq.md says."""
     if name.startswith("Event:"):
-        return f"`{name.removeprefix('Event:')}`" in (toril.Event.__doc__ or "")
+        return name.removeprefix("Event:") in toril.events.KINDS
     path, _, argument = name.partition("(")
     first, _, member = path.partition(".")
     if first not in toril.__all__:

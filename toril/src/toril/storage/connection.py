@@ -182,7 +182,7 @@ class Connection:
             raise ConnectionFailed(
                 f"cannot reach {address}: no greeting within {CONNECT_TIMEOUT:g} s"
             ) from None
-        except ServerRefused:
+        except BaseException:  # refused, or closed meanwhile
             channel.close()
             raise
         return channel
@@ -198,8 +198,9 @@ class Connection:
     async def close(self) -> None:
         """Close for good. May be called more than once."""
         self._closed = True
-        if self._opening is not None:
-            self._opening.cancel()
+        if (opening := self._opening) is not None:
+            opening.cancel()
+            await asyncio.wait([opening])
         if self._channel is not None:
             self._channel.close()
             await self._channel.gone.wait()

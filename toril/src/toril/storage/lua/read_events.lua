@@ -1,0 +1,43 @@
+--[[ Read the events behind a cursor, and tell whether some of them are gone.
+  KEYS    the queue's keys, see include/keys.lua
+  ARGV    [1] base  [2] id of the event to read behind, or '$' for the last one  [3] how many at most
+          [4] that event's number: how many had been written with it; -1 if not known
+  Returns {1 if events may be gone, id to go on behind, its number or -1, {{id, {field, value, …}}, …}}
+  Bound   ARGV[3]
+]]
+--- @include "keys"
+--- @include "event_stream"
+
+local cursor, count, number = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
+local last, written, length = stream_end()
+if not last then
+  return { (cursor == '0-0' or cursor == '$') and 0 or 1, '0-0', 0, {} }
+end
+if cursor == '$' or cursor == last then
+  return { 0, last, written or -1, {} }
+end
+local anew = is_before(last, cursor)
+if anew then
+  cursor, number = '0-0', -1
+end
+
+local reply = call('XREAD', 'COUNT', count, 'STREAMS', K.events, cursor)
+local entries = reply and reply[1][2] or {}
+local missed
+if not anew and #call('XRANGE', K.events, cursor, cursor) == 1 then
+  -- Events go from the oldest on: while this one stands, so do all behind it.
+  missed = false
+  if number >= 0 then
+    number = number + #entries
+  elseif #entries < count then
+    number = written or -1
+  end
+else
+  local first = written and written - length + 1
+  missed = anew or first ~= number + 1
+  if not first then
+    missed = anew or cursor ~= '0-0'
+  end
+  number = first and first + #entries - 1 or -1
+end
+return { missed and 1 or 0, #entries > 0 and entries[#entries][1] or last, number, entries }
