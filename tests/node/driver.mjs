@@ -35,6 +35,11 @@ const processor = async (job, token) => {
     const end = Date.now() + 15000;
     while (!released.has(job.queueName) && Date.now() < end) await new Promise((go) => setTimeout(go, 10));
   }
+  if (job.name === 'nap') await new Promise((go) => setTimeout(go, job.data.ms));
+  if (job.name === 'limit' && job.attemptsStarted === 1) {
+    await queue(job.queueName).rateLimit(job.data.ms);
+    throw Worker.RateLimitError();
+  }
   if (job.name === 'never') throw new UnrecoverableError('never');
   if (job.name === 'later' && job.attemptsMade === 0) throw new Error('not yet');
   return { by: 'node', data: job.data };

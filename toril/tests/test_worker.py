@@ -4,29 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 
 import pytest
 
 import toril
-from toril.worker.executor import Handler
 
 Running = Callable[..., contextlib.AbstractAsyncContextManager[toril.Worker]]
-
-
-@pytest.fixture
-def running(valkey_url: str, queue_name: str) -> Running:
-    @contextlib.asynccontextmanager
-    async def run(handler: Handler, **options: object) -> AsyncIterator[toril.Worker]:
-        worker = toril.Worker(queue_name, handler, url=valkey_url, **options)  # type: ignore[arg-type]
-        task = asyncio.create_task(worker.run(handle_signals=False))
-        try:
-            yield worker
-        finally:
-            worker.stop()
-            await task
-
-    return run
 
 
 async def test_a_result_is_read_back(queue: toril.Queue, running: Running) -> None:

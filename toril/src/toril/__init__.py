@@ -31,8 +31,8 @@ from .flow import FlowJob, FlowNode, FlowProducer
 from .health import HealthMonitor
 from .job import JobKeywords, JobOptions, JobRef, JobState, Json, NewJob, OnFailure
 from .kin import Dependencies
-from .options import Backoff, Deduplication, Keep
-from .outcome import Fail, Outcome, Retry, Snooze, WaitForChildren
+from .options import Backoff, Deduplication, Keep, RateLimit
+from .outcome import Fail, Outcome, RateLimited, Retry, Snooze, WaitForChildren
 from .queue import Queue
 from .queue.observing import Metrics, WorkerInfo
 from .record import Job
@@ -85,6 +85,8 @@ __all__ = [
     "QueueActive",
     "QueueEvents",
     "QueueNotPaused",
+    "RateLimit",
+    "RateLimited",
     "Retry",
     "Scheduler",
     "ServerRefused",

@@ -189,3 +189,21 @@ class Deduplication:
     def keep_last(cls, key: str) -> Deduplication:
         """One job waiting and one running; what was added last runs last."""
         return cls(key, keep_last_if_active=True)
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimit:
+    """At most `max` jobs begin within `duration` seconds, over all workers of a queue.
+
+    A window begins with its first job, as in BullMQ: within a time of `duration` that lies across
+    two windows, up to twice `max` may begin.
+    """
+
+    max: int
+    duration: float
+
+    def __post_init__(self) -> None:
+        whole(self.max, "rate limit max", 1, 2**53 - 2)
+        object.__setattr__(self, "duration", seconds(self.duration, "rate limit duration"))
+        if self.duration < 0.001:
+            raise InvalidOption("rate limit duration must be at least 0.001 seconds")

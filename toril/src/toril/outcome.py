@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from .errors import InvalidOption
 from .options import seconds
 
 PARKED = 30.0
@@ -51,3 +52,20 @@ class WaitForChildren(Outcome):
 
     This run does not count as an attempt. `Job.wait_for_children` raises it only when needed.
     """
+
+
+class RateLimited(Outcome):
+    """Let no worker start a job of this queue for `retry_in` seconds; the job goes back to its head.
+
+    This run does not count as an attempt. For a handler that was told so, e.g. by HTTP's 429. Node
+    workers keep it if they have a `limiter`, or the queue has a rate limit.
+
+    Raises:
+        InvalidOption: `retry_in` is less than a millisecond or not a finite number.
+    """
+
+    def __init__(self, retry_in: float | timedelta, reason: str = "rate limited") -> None:
+        super().__init__(reason)
+        self.retry_in = seconds(retry_in, "retry_in")
+        if self.retry_in < 0.001:
+            raise InvalidOption("retry_in must be at least 0.001 seconds")

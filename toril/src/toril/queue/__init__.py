@@ -1,6 +1,7 @@
 """Queue: produce, inspect, control. Each module of this package has the verbs of one kind."""
 
 from .control import Control
+from .limits import Limits
 from .observing import Observing
 from .producing import Producing
 from .publishing import Publishing
@@ -8,7 +9,7 @@ from .reading import Reading
 from .scheduling import Scheduling
 
 
-class Queue(Producing, Reading, Observing, Publishing, Control, Scheduling):
+class Queue(Producing, Reading, Observing, Publishing, Control, Limits, Scheduling):
     """A queue of jobs, for those who add, look at and steer them.
 
     Args:

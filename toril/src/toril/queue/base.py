@@ -11,6 +11,7 @@ from ..storage.bulk import BulkStore
 from ..storage.connection import Connection
 from ..storage.jobs import LOCKED, MISSING, JobStore
 from ..storage.keys import Keys
+from ..storage.limits import LimitStore
 
 
 class QueueBase:
@@ -22,6 +23,7 @@ class QueueBase:
         self.prefix = prefix
         self._store = JobStore(Connection(Address.of(self.url)), Keys(name, prefix))
         self._bulk = BulkStore(self._store.connection, self._store.keys)
+        self._limits = LimitStore(self._store.connection, self._store.keys)
 
     @property
     def name(self) -> str:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from ..options import RateLimit
 from . import scripts
 from .connection import Connection
 from .jobs import Fields, pair
@@ -19,7 +20,9 @@ HAS_CHILDREN = {-4: "it ended while children were pending", -9: "a child has fai
 class Settlement(NamedTuple):
     """The outcome of one run, in the order that include/settle.lua reads."""
 
-    kind: str  # c completed, f failed for good, r run again, s run again unspent, w wait for children
+    # c completed, f failed for good, r run again, s run again unspent, w wait for children,
+    # l run again unspent, and let no worker start a job for `delay_ms`
+    kind: str
     job_id: str
     token: str
     text: str  # the result as JSON, or the failed reason
@@ -36,7 +39,7 @@ class Committed(NamedTuple):
 
     codes: list[int]
     jobs: list[tuple[str, Fields]]  # a job with no fields was no job any more
-    next_in_ms: int  # until a job is due, or -1
+    next_in_ms: int  # until a job may start, or -1
     now_ms: int
 
 
@@ -44,18 +47,25 @@ class WorkStore:
     """The scripts of one queue that a worker calls."""
 
     def __init__(
-        self, connection: Connection, keys: Keys, worker: str, lock_ms: int, metrics_minutes: int = 0
+        self,
+        connection: Connection,
+        keys: Keys,
+        worker: str,
+        lock_ms: int,
+        metrics_minutes: int = 0,
+        limiter: RateLimit | None = None,
     ) -> None:
         self._connection = connection
         self._keys = keys
         self._worker = worker
         self._lock_ms = lock_ms
         self._metrics_minutes = metrics_minutes
+        self._limiter = (limiter.max, round(limiter.duration * 1000)) if limiter else (0, 0)
 
     async def commit(self, settlements: Sequence[Settlement], wanted: int, token: str) -> Committed:
         """Settle runs and fetch up to `wanted` jobs, locked with `token`."""
         blob = msgspec.msgpack.encode(
-            (wanted, token, self._lock_ms, self._worker, settlements, self._metrics_minutes)
+            (wanted, token, self._lock_ms, self._worker, settlements, self._metrics_minutes, *self._limiter)
         )
         codes, flat, next_in, now = await scripts.run(
             self._connection, "commit", self._keys.all, self._keys.base, blob

@@ -16,7 +16,7 @@ from ..errors import InvalidPayload, TorilError
 from ..failure import reason_of, trace_of
 from ..job import JobOptions, Json
 from ..options import Backoff, Keep, seconds
-from ..outcome import Fail, Retry, Snooze, WaitForChildren
+from ..outcome import Fail, RateLimited, Retry, Snooze, WaitForChildren
 from ..record import Job
 from ..sandbox import Pool, RunIn, address_of
 from ..storage.work import Settlement
@@ -187,6 +187,8 @@ class Executor:
             return self._failed(job, JobOptions(), token, broken)
         if isinstance(error, Snooze):
             return Settlement("s", job.id, token, "", delay_ms=round(error.delay * 1000))
+        if isinstance(error, RateLimited):
+            return Settlement("l", job.id, token, "", delay_ms=round(error.retry_in * 1000))
         if isinstance(error, WaitForChildren):
             return Settlement("w", job.id, token, "", attempts=options.attempts)
         if isinstance(error, Fail | InvalidPayload) or made >= options.attempts:

@@ -13,7 +13,7 @@ from typing import NamedTuple, cast
 
 from ..errors import ConnectionFailed, InvalidOption, ServerRefused
 from ..health import MAX_AGE
-from ..options import Keep, seconds, whole
+from ..options import Keep, RateLimit, seconds, whole
 from ..queue import Queue
 from ..record import Job
 from ..sandbox import Pool, RunIn
@@ -66,6 +66,8 @@ class Worker:
         metrics_minutes: For how many minutes the numbers of ended jobs are kept for
             `Queue.get_metrics`; 0 keeps none. BullMQ's docs advise two weeks, 20,160.
         retention_interval: Seconds between two looks for finished jobs that have become too old.
+        limiter: How many jobs may begin in a time, over all workers of the queue that have the same
+            limiter; the queue's own (`Queue.set_global_rate_limit`) goes before it.
         run_in: `"process"` runs the handler in processes of their own, up to `concurrency` of them:
             for CPU-bound work, and for what may crash. It must be a function of a module.
 
@@ -91,6 +93,7 @@ class Worker:
         name: str | None = None,
         metrics_minutes: int = 0,
         retention_interval: float | timedelta = 60.0,
+        limiter: RateLimit | None = None,
         run_in: RunIn | None = None,
     ) -> None:
         if hasattr(handler, "route"):
@@ -114,6 +117,7 @@ class Worker:
         self._max_stalled = whole(max_stalled, "max_stalled", 0, 2**31)
         self._metrics_minutes = whole(metrics_minutes, "metrics_minutes", 0, 1_000_000)
         self._retention_interval = _at_least(retention_interval, "retention_interval", 0.05)
+        self._limiter = limiter
         self._drain_timeout = seconds(drain_timeout, "drain_timeout")
         self._pool = Pool(queue, self.queue.url, prefix)
         self._executor = Executor(
@@ -189,7 +193,7 @@ class Worker:
         calls = Connection(self._address, name=f"{self._keys.client}:calls")
         blocking = Connection(self._address, name=f"{self._keys.client}:w:{self.name}")
         lock_ms = round(self._lock_duration * 1000)
-        store = WorkStore(calls, self._keys, self.name, lock_ms, self._metrics_minutes)
+        store = WorkStore(calls, self._keys, self.name, lock_ms, self._metrics_minutes, self._limiter)
         renewer = LockRenewer(self._address, self._keys, lock_ms, min(5.0, self._lock_duration / 3))
         try:
             await calls.call("PING")

@@ -13,12 +13,10 @@ if call('EXISTS', key) == 0 then
 end
 call('HSET', key, 'priority', priority)
 if call('ZREM', K.prioritized, job_id) + call('LREM', K.wait, -1, job_id) > 0 then
-  if priority > 0 and first then
-    local low, high = priority * 0x100000000, (priority + 1) * 0x100000000 - 1
-    local head = call('ZRANGEBYSCORE', K.prioritized, low, high, 'WITHSCORES', 'LIMIT', 0, 1)
-    call('ZADD', K.prioritized, head[2] and math.max(low, tonumber(head[2]) - 1) or low, job_id)
+  if first then
+    place_first(job_id, priority)
   else
-    place_waiting(job_id, priority, first)
+    place_waiting(job_id, priority, false)
   end
   wake()
 end

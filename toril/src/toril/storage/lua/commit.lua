@@ -1,8 +1,8 @@
 --[[ Settle the jobs that have finished since the last call and fetch the next ones.
   KEYS    the queue's keys, see include/keys.lua
   ARGV    [1] base  [2] msgpack {wanted, token, lock ms, worker's name, {settlement, …}, minutes of
-          metrics to keep or 0}
-  Returns {{code, …}, {id, {field, value, …}, …}, ms until a job is due or -1, now in ms}
+          metrics to keep or 0, own rate limit's max or 0, its ms}
+  Returns {{code, …}, {id, {field, value, …}, …}, ms until a job may start or -1, now in ms}
   Codes   0 settled, -1 no such job, -2 no lock, -3 not active, -6 the lock is another's,
           -4 failed instead of completed, for children are pending, -9 for a child has failed
   Events  completed, failed, retries-exhausted, delayed, waiting, waiting-children, active, drained; of a
@@ -51,7 +51,9 @@ end
 
 local jobs, next_in = {}, -1
 if wanted > 0 then
-  jobs, next_in = fetch(wanted, args[2], args[3], args[4], now)
+  jobs, next_in = fetch(wanted, args[2], args[3], args[4], now, args[7], args[8])
+elseif #settlements > 0 then
+  wake_into_room()
 end
 if #settlements > 0 and #jobs == 0 and call('EXISTS', K.wait, K.active, K.prioritized) == 0 then
   call('XADD', K.events, '*', 'event', 'drained')

@@ -1,25 +1,8 @@
 -- Move waiting jobs to `active`, lock them and read them.
 --- @include "promote_due"
+--- @include "limit"
 
 local PROMOTE_LIMIT = 500
-
--- How many of `wanted` jobs the rate limit lets through now, and ms until it lets more (0: no limit hit).
-local function within_rate(wanted, max, duration)
-  if not max then
-    return wanted, 0
-  end
-  local used = tonumber(call('GET', K.limiter) or 0)
-  if used >= max then
-    local ttl = call('PTTL', K.limiter)
-    if ttl > 0 then
-      return 0, ttl
-    end
-    call('DEL', K.limiter)
-    used = 0
-  end
-  local allowed = math.min(wanted, max - used)
-  return allowed, 0
-end
 
 local function take(wanted)
   local ids = call('RPOP', K.wait, wanted) or {}
@@ -47,13 +30,17 @@ end
 
 -- Returns jobs as {id, {field, value, …}, …} and ms until it is worth asking again (-1: unknown).
 -- A job whose hash is missing or no hash is taken out of the queue and returned with an empty list.
-local function fetch(wanted, token, lock_ms, worker, now)
-  local promoted = promote_due(now, PROMOTE_LIMIT)
+-- own_max, own_duration: the worker's own rate limit, for a queue that has none; 0 for none.
+local function fetch(wanted, token, lock_ms, worker, now, own_max, own_duration)
+  promote_due(now, PROMOTE_LIMIT)
   local paused, room, max, duration = queue_state()
+  if not max and own_max > 0 then
+    max, duration = own_max, own_duration
+  end
   if paused then
     return {}, -1
   end
-  local allowed, limited_for = within_rate(math.min(wanted, room or wanted), max, duration)
+  local allowed, limited_for = within_rate(math.min(wanted, room or wanted), max)
   if allowed <= 0 then
     return {}, limited_for > 0 and limited_for or -1
   end
@@ -61,8 +48,8 @@ local function fetch(wanted, token, lock_ms, worker, now)
   local jobs = {}
   if #ids > 0 then
     call('LPUSH', K.active, unpack(ids))
-    if max and call('INCRBY', K.limiter, #ids) == #ids then
-      call('PEXPIRE', K.limiter, duration)
+    if max then
+      count_starts(#ids, duration or own_duration)
     end
     for _, job_id in ipairs(ids) do
       local key = K.base .. job_id

@@ -15,6 +15,17 @@ local function place_waiting(job_id, priority, at_head)
   end
 end
 
+-- Put a job before all others of its priority. Does not wake a worker.
+local function place_first(job_id, priority)
+  if priority == 0 then
+    call('RPUSH', K.wait, job_id)
+    return
+  end
+  local low, high = priority * 0x100000000, (priority + 1) * 0x100000000 - 1
+  local head = call('ZRANGEBYSCORE', K.prioritized, low, high, 'WITHSCORES', 'LIMIT', 0, 1)
+  call('ZADD', K.prioritized, head[2] and math.max(low, tonumber(head[2]) - 1) or low, job_id)
+end
+
 -- When the earliest delayed job is due, in ms, or nil.
 local function next_due()
   local first = call('ZRANGE', K.delayed, 0, 0, 'WITHSCORES')

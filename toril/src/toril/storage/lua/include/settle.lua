@@ -3,9 +3,10 @@
 --- @include "family"
 --- @include "forget"
 --- @include "deduplicate"
+--- @include "limit"
 
 -- One settlement is {kind, id, token, text, trace, keep count, keep age in ms, delay in ms, attempts}.
-local COMPLETE, FAIL, RETRY, SNOOZE, WAIT = 'c', 'f', 'r', 's', 'w'
+local COMPLETE, FAIL, RETRY, SNOOZE, WAIT, LIMIT = 'c', 'f', 'r', 's', 'w', 'l'
 
 -- Score and id of each job that has ended in this call, to be written in one command a set.
 local ended = { completed = {}, failed = {} }
@@ -63,8 +64,11 @@ local function run_again(job_id, key, now, kind, text, trace, delay, made, prior
   if delay > 0 then
     place_delayed(job_id, now + delay)
   else
-    -- A job that is handed back unspent goes to the head: it was first already.
-    place_waiting(job_id, priority, kind == SNOOZE or lifo)
+    if kind == SNOOZE then
+      place_first(job_id, priority) -- it was first already
+    else
+      place_waiting(job_id, priority, lifo)
+    end
     call('XADD', K.events, '*', 'event', 'waiting', 'jobId', job_id, 'prev', 'active')
     wake()
   end
@@ -114,6 +118,9 @@ local function settle(s, now, look_for_children)
     finish(job_id, key, now, kind, s[4], s[5], s[6], s[9], made, job[2], job[5])
   elseif kind == WAIT then
     wait_for_children(job_id, key, now)
+  elseif kind == LIMIT then
+    block(s[8])
+    run_again(job_id, key, now, SNOOZE, '', '', 0, made, tonumber(job[3]) or 0)
   else
     run_again(job_id, key, now, kind, s[4], s[5], s[8], made, tonumber(job[3]) or 0, s[10])
   end
