@@ -49,6 +49,7 @@ class Control(QueueBase):
             raise QueueNotPaused(f"queue {self._name} must be paused before it is obliterated")
         if code == -2:
             raise QueueActive(f"queue {self._name} has running jobs; force=True removes them too")
+        await self._bulk.drop_throttles()
 
     async def retry_jobs(
         self,

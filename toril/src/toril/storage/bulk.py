@@ -77,3 +77,13 @@ class BulkStore:
     async def obliterate(self, force: bool, limit: int = 1000) -> int:
         """Remove some of the queue; returns 0 done, 1 call again, -1 not paused, -2 jobs are running."""
         return await self._number("obliterate", "1" if force else "0", limit)
+
+    async def drop_throttles(self, limit: int = 10_000) -> None:
+        """Remove the deduplication keys that are left of a queue without jobs."""
+        cursor = "0"
+        while True:
+            reply = await self._run("drop_throttles", cursor, limit)
+            assert isinstance(reply, bytes)
+            cursor = reply.decode()
+            if cursor == "0":
+                return
