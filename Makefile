@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check fmt bench lock
+.PHONY: help setup run test check fmt bench model lock
 
 help: ## Say what the targets do
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,10 @@ fmt: setup ## Format the code and mend what ruff can
 
 bench: setup ## Measure toril beside Node BullMQ on the same server
 	$(BIN)/python -m benchmarks
+
+MINUTES ?= 20
+model: setup ## Compare the engine with its reference model, MINUTES=20 long
+	PYTHONPATH=toril/tests $(BIN)/python -m model --minutes $(MINUTES)
 
 lock: ## Write requirements.lock anew (needs uv)
 	uv pip compile --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \

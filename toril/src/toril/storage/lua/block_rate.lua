@@ -5,7 +5,7 @@
 ]]
 --- @include "keys"
 --- @include "limit"
---- @include "queue_state"
+--- @include "place"
 
 local ms = tonumber(ARGV[2])
 local was = call('EXISTS', K.limiter)
@@ -13,8 +13,6 @@ if ms > 0 then
   block(ms)
 else
   call('DEL', K.limiter)
-  if call('EXISTS', K.wait, K.prioritized) > 0 then
-    wake()
-  end
+  rouse()
 end
 return was

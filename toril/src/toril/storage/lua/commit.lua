@@ -26,22 +26,26 @@ if #settlements > 0 then
   codes = settle_all(settlements, now)
 end
 local ends = { completed = 0, failed = 0 }
+local ages = {}
 for i, s in ipairs(settlements) do
   local target = s[1] == COMPLETE and codes[i] == 0 and 'completed'
     or (s[1] == FAIL and codes[i] == 0 or codes[i] == -4 or codes[i] == -9) and 'failed'
   if target then
     ends[target] = ends[target] + 1
-    if s[6] > 0 or s[7] >= 0 then
+    -- A job that keeps nothing of itself says nothing of the others; one that has failed instead of
+    -- completing has brought the limits of the completed ones.
+    if codes[i] == 0 and s[6] ~= 0 and (s[6] > 0 or s[7] >= 0) then
       limits[target .. ' ' .. s[6] .. ' ' .. s[7]] = { target, s[6], s[7] }
+      ages[target] = s[7] >= 0 and s[7] or ages[target]
     end
   end
 end
 for _, limit in pairs(limits) do
   retain(K[limit[1]], now, limit[2], limit[3])
-  -- An idle queue has no ends: a worker's retention service goes by the last one.
-  if limit[3] >= 0 then
-    call('HSET', K.retention, limit[1], limit[3])
-  end
+end
+-- An idle queue has no ends: a worker's retention service goes by the last one.
+for target, age in pairs(ages) do
+  call('HSET', K.retention, target, age)
 end
 for target, count in pairs(ends) do
   if count > 0 and args[6] > 0 then
@@ -52,8 +56,8 @@ end
 local jobs, next_in = {}, -1
 if wanted > 0 then
   jobs, next_in = fetch(wanted, args[2], args[3], args[4], now, args[7], args[8])
-elseif #settlements > 0 then
-  wake_into_room()
+elseif #settlements > 0 and call('HEXISTS', K.meta, 'concurrency') == 1 then
+  rouse() -- into the room that these have left
 end
 if #settlements > 0 and #jobs == 0 and call('EXISTS', K.wait, K.active, K.prioritized) == 0 then
   call('XADD', K.events, '*', 'event', 'drained')

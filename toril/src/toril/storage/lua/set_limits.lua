@@ -4,7 +4,7 @@
   Returns how many fields it has made or taken away
 ]]
 --- @include "keys"
---- @include "queue_state"
+--- @include "place"
 
 local changed = 0
 for i = 2, #ARGV, 2 do
@@ -14,7 +14,5 @@ for i = 2, #ARGV, 2 do
     changed = changed + call('HSET', K.meta, ARGV[i], ARGV[i + 1])
   end
 end
-if call('EXISTS', K.wait, K.prioritized) > 0 then
-  wake()
-end
+rouse()
 return changed

@@ -22,10 +22,6 @@ if #old > 0 then
   call('RPUSH', K.wait, unpack(old))
   call('LTRIM', K.paused, #old, -1)
 end
-if call('EXISTS', K.wait, K.prioritized) > 0 then
-  wake()
-elseif next_due() then
-  call('ZADD', K.marker, next_due(), '1')
-end
+rouse()
 call('XADD', K.events, '*', 'event', 'resumed')
 return was

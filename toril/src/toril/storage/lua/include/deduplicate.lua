@@ -34,6 +34,7 @@ local function deduplicate(job, job_id, now)
     return nil
   end
   if has(REPLACE) and call('ZREM', K.delayed, holder) == 1 then
+    leave_parent(call('HGET', K.base .. holder, 'parent'), holder, false)
     forget_keys(holder)
     call('DEL', next_key)
     call('XADD', K.events, '*', 'event', 'removed', 'jobId', holder, 'prev', 'delayed')
@@ -71,6 +72,11 @@ local function follow(dedup_id, now)
   end
   local counted = call('INCR', K.id)
   local job_id = found[4] or string.format('%.0f', counted)
+  call('DEL', next_key)
+  if call('EXISTS', K.base .. job_id) == 1 then -- a job of that own id was added meanwhile
+    call('XADD', K.events, '*', 'event', 'duplicated', 'jobId', job_id)
+    return
+  end
   local opts = cjson.decode(found[3] or '{}')
   local dedup = opts.de or {}
   hold(K.base .. 'de:' .. dedup_id, job_id, dedup.ttl or 0, dedup.keepLastIfActive)
@@ -87,7 +93,6 @@ local function follow(dedup_id, now)
   if found[7] then
     call('SADD', found[7], K.base .. job_id)
   end
-  call('DEL', next_key)
   if delay == 0 then
     wake()
   end

@@ -28,6 +28,12 @@ local function runs_in(hash)
   return 0
 end
 
+-- Ms until a delayed job is due, or -1 when there is none.
+local function until_due(now)
+  local due = next_due()
+  return due and math.max(0, due - now) or -1
+end
+
 -- Returns jobs as {id, {field, value, …}, …} and ms until it is worth asking again (-1: unknown).
 -- A job whose hash is missing or no hash is taken out of the queue and returned with an empty list.
 -- own_max, own_duration: the worker's own rate limit, for a queue that has none; 0 for none.
@@ -42,7 +48,7 @@ local function fetch(wanted, token, lock_ms, worker, now, own_max, own_duration)
   end
   local allowed, limited_for = within_rate(math.min(wanted, room or wanted), max)
   if allowed <= 0 then
-    return {}, limited_for > 0 and limited_for or -1
+    return {}, limited_for > 0 and limited_for or until_due(now)
   end
   local ids = take(allowed)
   local jobs = {}
@@ -70,8 +76,9 @@ local function fetch(wanted, token, lock_ms, worker, now, own_max, own_duration)
     if call('EXISTS', K.wait, K.prioritized) > 0 and room ~= #ids then
       call('ZADD', K.marker, 0, '0')
     end
-    return jobs, -1
+    if #ids == wanted then
+      return jobs, -1
+    end
   end
-  local due = next_due()
-  return jobs, due and math.max(0, due - now) or -1
+  return jobs, until_due(now)
 end

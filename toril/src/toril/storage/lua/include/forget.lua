@@ -8,17 +8,19 @@ local function forget_keys(job_id)
 end
 
 -- Free a deduplication key that this job holds. When a job ends, one with a time to live keeps it
--- (throttle mode); when it is removed, what was to follow it goes too.
+-- (throttle mode); when it is removed, what was to follow it goes too, unless another job holds the key.
 local function release_deduplication(dedup_id, job_id, removed)
   if not dedup_id then
     return
   end
   local key = K.base .. 'de:' .. dedup_id
-  if call('GET', key) == job_id and (removed or call('PTTL', key) == -1) then
+  local holder = call('GET', key)
+  if holder == job_id and (removed or call('PTTL', key) == -1) then
     call('DEL', key)
-    if removed then
-      call('DEL', K.base .. 'dn:' .. dedup_id)
-    end
+    holder = nil
+  end
+  if removed and not holder then
+    call('DEL', K.base .. 'dn:' .. dedup_id)
   end
 end
 

@@ -42,3 +42,13 @@ local function place_delayed(job_id, due)
   call('XADD', K.events, '*', 'event', 'delayed', 'jobId', job_id, 'delay', string.format('%.0f', due))
   call('ZADD', K.marker, next_due(), '1')
 end
+
+-- Wake a worker for what waits, or at the time when a delayed job is due: workers have gone to sleep
+-- while no job could start, and would not look again.
+local function rouse()
+  if call('EXISTS', K.wait, K.prioritized) > 0 then
+    wake()
+  elseif next_due() then
+    call('ZADD', K.marker, next_due(), '1')
+  end
+end

@@ -31,11 +31,3 @@ local function wake()
     call('ZADD', K.marker, 0, '0')
   end
 end
-
--- Jobs have ended of a queue with a limit of running ones, and who ended them takes no others.
-local function wake_into_room()
-  local paused, room = queue_state()
-  if not paused and room and room > 0 and call('EXISTS', K.wait, K.prioritized) > 0 then
-    call('ZADD', K.marker, 0, '0')
-  end
-end
