@@ -374,8 +374,9 @@ async def test_children_that_keep_nothing_leave_their_results(
                 if event.type == "completed" and event.job_id == node.job.id:
                     break
     assert '"sum":45' in event.fields["returnvalue"]
-    assert await leftovers(queue) <= {"events", "meta", "id", "marker", "stalled-check"}
-    assert await leftovers(below) <= {"events", "meta", "id", "marker", "stalled-check"}
+    checks = {"stalled-check", "toril:schedulers-check"}
+    assert await leftovers(queue) <= {"events", "meta", "id", "marker"} | checks
+    assert await leftovers(below) <= {"events", "meta", "id", "marker"} | checks
 
 
 @pytest.mark.parametrize(("depth", "breadth"), [(2000, 1), (2, 2500)])
