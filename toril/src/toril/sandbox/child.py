@@ -11,6 +11,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from ..bridge import attach
@@ -19,7 +20,7 @@ from ..queue import Queue
 from ..record import Job
 from .address import load
 from .errors import to_wire
-from .wire import HEAD_SIZE, Answer, Done, Order, Prepare, Prepared, Raised, Run, body_size, frame, read_order
+from .wire import HEAD_SIZE, Begun, Done, Raised, Run, body_size, frame, read_order
 
 _PR_SET_PDEATHSIG = 1
 
@@ -53,17 +54,18 @@ async def _serve(link: socket.socket) -> None:
 class _Child:
     def __init__(self, link: socket.socket) -> None:
         self._link = link
-        self._orders: asyncio.Queue[Order | None] = asyncio.Queue()
+        self._orders: asyncio.Queue[Run | None] = asyncio.Queue()
         self._loop = asyncio.get_running_loop()
         self._handlers: dict[str, tuple[Callable[[Job], Any], bool]] = {}
         self._queue: Queue | None = None
+        self._thread = ThreadPoolExecutor(1, "toril-job")
         self._busy = False
 
     async def serve(self) -> None:
         threading.Thread(target=self._listen, name="toril-orders", daemon=True).start()
         try:
             while (order := await self._orders.get()) is not None:
-                answer = self._prepare(order) if isinstance(order, Prepare) else await self._run(order)
+                answer = self._prepare(order) or await self._run(order)
                 self._busy = False
                 self._link.sendall(frame(answer))
         finally:
@@ -72,7 +74,6 @@ class _Child:
 
     def _listen(self) -> None:
         # In a thread, so that a handler which blocks the event loop dies with its worker too.
-        order: Order | None = None
         while True:
             head = self._read(HEAD_SIZE)
             body = self._read(body_size(head)) if head else b""
@@ -97,7 +98,7 @@ class _Child:
             size -= len(part)
         return b"".join(parts)
 
-    def _prepare(self, order: Prepare) -> Answer:
+    def _prepare(self, order: Run) -> Raised | None:
         if order.address not in self._handlers:
             sys.path[:] = order.path
             try:
@@ -105,7 +106,8 @@ class _Child:
             except BaseException as error:  # noqa: BLE001 - a module may raise anything
                 return to_wire(error)
             logging.basicConfig(level=order.log_level, format="%(asctime)s %(levelname)s %(message)s")
-        return Prepared()
+        self._link.sendall(frame(Begun()))
+        return None
 
     async def _run(self, order: Run) -> Done | Raised:
         call, is_async = self._handlers[order.address]
@@ -120,20 +122,16 @@ class _Child:
 
     async def _in_thread(self, call: Callable[[Job], Any], job: Job) -> Any:
         # Beside the event loop, which serves the job's own calls meanwhile.
-        done: asyncio.Future[tuple[Any, BaseException | None]] = self._loop.create_future()
         context = contextvars.copy_context()
         attach(context, self._loop)
 
-        def work() -> None:
-            result, raised = None, None
+        def work() -> tuple[Any, BaseException | None]:
             try:
-                result = context.run(call, job)
-            except BaseException as error:  # noqa: BLE001 - handed to the event loop
-                raised = error
-            self._loop.call_soon_threadsafe(done.set_result, (result, raised))
+                return context.run(call, job), None
+            except BaseException as error:  # noqa: BLE001 - a future would refuse some of them
+                return None, error
 
-        threading.Thread(target=work, name=f"toril-job-{job.id}", daemon=True).start()
-        result, raised = await done
+        result, raised = await self._loop.run_in_executor(self._thread, work)
         if raised is not None:
             raise raised
         return result

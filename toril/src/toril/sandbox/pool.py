@@ -12,7 +12,7 @@ from ..job import Json
 from ..record import Job
 from .errors import from_wire
 from .process import HandlerProcess
-from .wire import Done, Prepare, Raised, Run
+from .wire import Done, Raised, Run
 
 logger = logging.getLogger("toril")
 
@@ -45,12 +45,13 @@ class Pool:
             TimeoutError: the time was up.
             HandlerRaised: the handler raised something; or the outcome itself that it raised.
         """
-        process = await self._prepared(address)
-        order = Run(address, self._queue, self._prefix, self._url, job.id, dict(job.fields))
+        level = logging.getLogger().getEffectiveLevel()
+        place = (self._queue, self._prefix, self._url)
+        process = await self._begun(Run(address, sys.path, level, *place, job.id, dict(job.fields)))
         scope = asyncio.timeout(timeout)
         try:
             async with scope:
-                answer = await process.ask(order)
+                answer = await process.answer()
         except BaseException as error:
             await process.kill()
             if isinstance(error, TimeoutError) and scope.expired():
@@ -62,14 +63,15 @@ class Pool:
         assert isinstance(answer, Done)
         return decode_json(answer.result.encode(), f"result of job {job.id}")
 
-    async def _prepared(self, address: str) -> HandlerProcess:
-        order = Prepare(address, sys.path, logging.getLogger().getEffectiveLevel())
+    async def _begun(self, order: Run) -> HandlerProcess:
+        """Find a process whose handler is about to be called."""
         while True:
             used = bool(self._idle)
             process = self._idle.pop() if used else await HandlerProcess.start()
             try:
                 async with asyncio.timeout(START_TIMEOUT):
-                    answer = await process.ask(order)
+                    await process.send(order)
+                    answer = await process.answer()
             except ProcessDied:
                 await process.kill()
                 if used:
@@ -84,7 +86,7 @@ class Pool:
             if isinstance(answer, Raised):
                 await process.close()
                 raise HandlerRaised(
-                    f"the job's process cannot import {address}: {answer.text}", answer.type_name
+                    f"the job's process cannot import {order.address}: {answer.text}", answer.type_name
                 ) from from_wire(answer).__cause__
             return process
 

@@ -13,7 +13,7 @@ from typing import Self
 
 from ..errors import ProcessDied
 from ..failure import how_it_ended
-from .wire import HEAD_SIZE, Answer, Order, body_size, frame, read_answer
+from .wire import HEAD_SIZE, Answer, Run, body_size, frame, read_answer
 
 logger = logging.getLogger("toril")
 
@@ -66,19 +66,28 @@ class HandlerProcess:
         """The process's id."""
         return self._process.pid
 
-    async def ask(self, order: Order) -> Answer:
-        """Send an order and return its answer; one at a time. Raises ProcessDied."""
+    async def send(self, order: Run) -> None:
+        """Let it run a job; `answer` gives first `Begun` and then how the job ended. Raises ProcessDied."""
         try:
             self._writer.write(frame(order))
             await self._writer.drain()
+        except ConnectionError:
+            raise await self._died() from None
+
+    async def answer(self) -> Answer:
+        """Wait for its next answer. Raises ProcessDied."""
+        try:
             head = await self._reader.readexactly(HEAD_SIZE)
             body = await self._reader.readexactly(body_size(head))
         except (asyncio.IncompleteReadError, ConnectionError):
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(END_TIMEOUT):
-                    await self._process.wait()
-            raise ProcessDied(f"the job's process {how_it_ended(self._process.returncode)}") from None
+            raise await self._died() from None
         return read_answer(body)
+
+    async def _died(self) -> ProcessDied:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(END_TIMEOUT):
+                await self._process.wait()
+        return ProcessDied(f"the job's process {how_it_ended(self._process.returncode)}")
 
     async def kill(self) -> None:
         """Kill the process and all of its group, and wait until it is gone."""

@@ -7,18 +7,12 @@ import struct
 import msgspec
 
 
-class Prepare(msgspec.Struct, tag="prepare"):
-    """Import the handler of this address, unless it is there already."""
+class Run(msgspec.Struct):
+    """Import the handler of this address, unless it is there already, and run one job with it."""
 
     address: str
     path: list[str]
     log_level: int
-
-
-class Run(msgspec.Struct, tag="run"):
-    """Run one job with a handler that was prepared."""
-
-    address: str
     queue: str
     prefix: str
     url: str
@@ -26,8 +20,8 @@ class Run(msgspec.Struct, tag="run"):
     fields: dict[bytes, bytes]
 
 
-class Prepared(msgspec.Struct, tag="prepared"):
-    """The handler is there."""
+class Begun(msgspec.Struct, tag="begun"):
+    """The handler is there and about to be called; `Done` or `Raised` follows."""
 
 
 class Done(msgspec.Struct, tag="done"):
@@ -37,7 +31,7 @@ class Done(msgspec.Struct, tag="done"):
 
 
 class Raised(msgspec.Struct, tag="raised"):
-    """The handler, or its import, has raised.
+    """The handler has raised; or its import, if that comes without `Begun` before it.
 
     `kind` is the class itself for an outcome or one of toril's errors, else empty.
     """
@@ -49,17 +43,16 @@ class Raised(msgspec.Struct, tag="raised"):
     attributes: dict[str, int | float | bool | None]
 
 
-Order = Prepare | Run
-Answer = Prepared | Done | Raised
+Answer = Begun | Done | Raised
 
 _HEAD = struct.Struct(">I")
 HEAD_SIZE = _HEAD.size
 
-_orders: msgspec.msgpack.Decoder[Order] = msgspec.msgpack.Decoder(Order)
+_orders = msgspec.msgpack.Decoder(Run)
 _answers: msgspec.msgpack.Decoder[Answer] = msgspec.msgpack.Decoder(Answer)
 
 
-def read_order(body: bytes) -> Order:
+def read_order(body: bytes) -> Run:
     """Read what a worker says."""
     return _orders.decode(body)
 
@@ -69,7 +62,7 @@ def read_answer(body: bytes) -> Answer:
     return _answers.decode(body)
 
 
-def frame(message: Order | Answer) -> bytes:
+def frame(message: Run | Answer) -> bytes:
     """Write a message with its length before it."""
     body = msgspec.msgpack.encode(message)
     return _HEAD.pack(len(body)) + body
