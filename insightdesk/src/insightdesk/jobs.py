@@ -29,7 +29,7 @@ HIGH = Preset(attempts=5, backoff=toril.Backoff.exponential(30.0, jitter=0.1), p
 MEDIUM = Preset(attempts=3, backoff=toril.Backoff.exponential(60.0, jitter=0.1), priority=5)
 LOW = Preset(attempts=2, backoff=toril.Backoff.exponential(300.0, jitter=0.1), priority=10)
 
-app = toril.Toril(get_settings().valkey_url)
+app = toril.Toril(get_settings().valkey_url, name="insightdesk")
 
 
 def delivery_key(job: toril.Job) -> str:

@@ -10,7 +10,7 @@ from .base import Service
 logger = logging.getLogger("toril")
 
 PAGES = 20
-"""How many pages of schedulers one pass looks at."""
+"""How many pages of schedulers one pass looks at; the next pass goes on behind them."""
 
 
 class SchedulerService(Service):
@@ -24,15 +24,16 @@ class SchedulerService(Service):
     def __init__(self, store: SchedulerStore, interval: float) -> None:
         super().__init__(interval)
         self._store = store
+        self._start = 0
 
     async def run_once(self) -> int:
         """Look at schedulers, those that are due first, and make the jobs that they have lost."""
-        count, start = 0, 0
+        count = 0
         for _ in range(PAGES):
-            healed, start = await self._store.heal(start, round(self._interval * 1000))
+            healed, self._start = await self._store.heal(self._start, round(self._interval * 1000))
             for scheduler_id in healed:
                 logger.warning("scheduler %s had lost its next job; made anew", scheduler_id)
             count += len(healed)
-            if start == 0:
+            if self._start == 0:
                 break
         return count

@@ -28,4 +28,5 @@ call('SREM', K.stalled, taken)
 call('LREM', K.active, -1, taken)
 forget(taken, true)
 call('XADD', K.events, '*', 'event', 'removed', 'jobId', taken, 'prev', 'active')
+wake()
 return 2

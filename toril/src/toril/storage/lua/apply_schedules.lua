@@ -22,7 +22,8 @@ call('HSET', releases, owner, ms(release))
 -- The owner that a scheduler's own hash names: one that was made anew by hand has none.
 local function owner_of(id)
   local own = call('HGET', K.schedulers .. ':' .. id, 'toril')
-  return own and cjson.decode(own).owner
+  local readable, value = pcall(cjson.decode, own or '')
+  return readable and type(value) == 'table' and value.owner or nil
 end
 
 local now = now_ms()
