@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import toril
@@ -84,6 +84,7 @@ POLICIES = st.one_of(
 SPANS = st.integers(0, 10 * 86400 * 1000)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 10_000_000), POLICIES, SPANS, st.integers(0, 2**40))
 def test_an_interval_goes_on_in_its_rhythm(
     every: int, missed: toril.Missed, passed: int, before: int
@@ -102,6 +103,7 @@ def test_an_interval_goes_on_in_its_rhythm(
         assert following - now <= every
 
 
+@settings(deadline=None)
 @given(st.sampled_from(["*/7 * * * *", "0 3 * * *", "30 2 * * 1-5", "0 */5 * * *"]), POLICIES, SPANS)
 def test_a_pattern_misses_no_run_that_is_to_be_made_up(
     pattern: str, missed: toril.Missed, passed: int

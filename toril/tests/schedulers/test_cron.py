@@ -20,7 +20,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import toril
@@ -93,6 +93,7 @@ PATTERNS = st.tuples(field(0, 59), field(0, 59), field(0, 23), field(1, 28), fie
 INSTANTS = st.datetimes(datetime(2012, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC))
 
 
+@settings(deadline=None)
 @given(PATTERNS, st.sampled_from(ZONES), INSTANTS, st.floats(0, 1))
 def test_next_is_later_monotone_and_a_fixed_point(pattern: str, tz: str, at: datetime, share: float) -> None:
     cron = toril.Cron(pattern, tz=tz)
@@ -109,6 +110,7 @@ def test_next_is_later_monotone_and_a_fixed_point(pattern: str, tz: str, at: dat
     assert after > following
 
 
+@settings(deadline=None)
 @given(PATTERNS, INSTANTS)
 def test_in_utc_each_time_matches_its_fields(pattern: str, at: datetime) -> None:
     found = toril.Cron(pattern).next_after(at)
