@@ -99,7 +99,10 @@ def queue_shape(queue: Queue, prefix: str, now: int) -> Shape:
         shape[f"{key}:failed"] = job.ignored
         shape[f"{key}:unsuccessful"] = job.unsuccessful
     shape.update({f"{queue.base}dn:{name}": plain(each) for name, each in queue.followers.items()})
+    shape[f"{queue.base}toril:schedules"] = queue.owners
+    shape[f"{queue.base}toril:schedules:releases"] = queue.releases
     expiring = {keys.limiter: queue.limiter, keys.stalled_check: queue.stalled_check}
+    expiring[f"{queue.base}toril:schedulers-check"] = queue.schedulers_check
     expiring |= {f"{keys.job(job_id)}:lock": each for job_id, each in queue.locks.items()}
     expiring |= {f"{queue.base}de:{name}": each for name, each in queue.deduplication.items()}
     for key, held in expiring.items():

@@ -133,6 +133,23 @@ class Server:
 
     # What belongs to a job
 
+    def write(
+        self, queue: Queue, job_id: str, name: str, data: str, opts: str, now: int, delay: int, priority: int,
+        extra: dict[str, str],
+    ) -> None:  # fmt: skip
+        queue.jobs[job_id] = Job(
+            {
+                "name": name,
+                "data": data,
+                "opts": opts,
+                "timestamp": str(now),
+                "delay": str(delay),
+                "priority": str(priority),
+                **extra,
+            }
+        )
+        queue.emit("added", jobId=job_id, name=name)
+
     def free_deduplication(self, queue: Queue, job: Job, job_id: str, *, removed: bool) -> None:
         """When a job ends, its key with a time to live stays. When it is removed, so is what was to
         follow it, unless another job holds the key."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -17,10 +18,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from toril.codec import add_arguments, flow_arguments
 from toril.job import JobRef, NewJob
 from toril.options import Deduplication
+from toril.schedule import Cron, Every, Missed, When
+from toril.storage.schedulers import Declared
 from toril.storage.work import Settlement
 
 from .real import Real
-from .twin import MINUTE, Twins, chosen
+from .scheduling import job_at
+from .twin import MINUTE, START, Twins, chosen
 
 NAMES = ("a", "b")
 STATES = ("wait", "active", "prioritized", "delayed", "completed", "failed", "waiting_children")
@@ -102,6 +106,22 @@ outcomes = st.fixed_dictionaries(
         "lifo": st.booleans(),
     }
 )
+
+ends_at = datetime.fromtimestamp(START / 1000, UTC) + timedelta(minutes=7)
+schedules = st.sampled_from(
+    (
+        Every(60.0),
+        Every(60.0, missed=Missed.skip(30.0)),
+        Every(120.0, 30.0),
+        Every(600.0, limit=2),
+        Every(60.0, missed=Missed.all(3)),
+        Every(60.0, end=ends_at),
+        Cron("*/2 * * * *"),
+        Cron("*/5 * * * *", end=ends_at),
+        Cron("* * * * *", missed=Missed.all(2)),
+    )
+)
+scheduler_ids = st.sampled_from(("s1", "s1", "s2"))
 
 
 class Machine(RuleBasedStateMachine):
@@ -218,6 +238,39 @@ class Machine(RuleBasedStateMachine):
     @rule(ms=st.sampled_from((1, 20, 300, MINUTE, 2 * MINUTE, 10 * MINUTE)))
     def time_passes(self, ms: int) -> None:
         self.twins.advance(ms)
+
+    # Schedulers
+
+    @rule(name=queues, scheduler=scheduler_ids, when=schedules, job=new_jobs())
+    def upsert_scheduler(self, name: str, scheduler: str, when: When, job: NewJob) -> None:
+        self.twins.each[name].upsert_scheduler(scheduler, when, job)
+
+    @rule(
+        name=queues,
+        verb=st.sampled_from(("advance", "advance", "advance_wrongly", "heal", "remove", "apply")),
+        pick=picks,
+        when=schedules,
+        number=st.integers(0, 3),
+    )
+    def schedule(self, name: str, verb: str, pick: int, when: When, number: int) -> None:
+        twin = self.twins.each[name]
+        scheduler = chosen(twin.queue.schedulers, pick)
+        match verb:
+            case "advance" | "advance_wrongly" if scheduler:
+                taken = job_at(scheduler, twin.queue.schedulers[scheduler].next_run)
+                lock = twin.queue.locks.get(taken)
+                if lock or number == 0:
+                    token = lock.value if lock and verb == "advance" else "wrong"
+                    twin.advance_scheduler(scheduler, taken, token)
+            case "heal":
+                twin.heal_schedulers()
+            case "remove":
+                twin.remove_scheduler(scheduler or "none")
+            case "apply":
+                declared = [
+                    Declared(each, when, NewJob("declared", number)) for each in ("s2", "s3")[: number % 3]
+                ]
+                twin.apply_schedules(("app", "other")[pick % 2], 1 + number // 2, declared)
 
     # Steering
 

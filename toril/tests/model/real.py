@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Coroutine, Iterator
 from typing import Any, TypeVar
 
+import msgspec
 import valkey
 
 from toril.storage import scripts
@@ -81,13 +82,18 @@ def moved_scripts() -> Iterator[None]:
 
 
 class MovedConnection(Connection):
-    """A connection whose TIME is the moved clock."""
+    """A connection whose TIME is the moved clock, and which remembers what it has called."""
 
     now = 0
+
+    def __init__(self, address: Address, *, name: str) -> None:
+        super().__init__(address, name=name)
+        self.called: list[tuple[Argument, ...]] = []
 
     async def call(self, *args: Argument, timeout: float | None = 15.0) -> Reply:
         if args == ("TIME",):
             return [b"%d" % (self.now // 1000), b"%d" % (self.now % 1000 * 1000)]
+        self.called.append(args)
         return await super().call(*args, timeout=timeout)
 
 
@@ -106,7 +112,13 @@ class Real:
         return MovedConnection(Address.of(url), name="model")
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
+        self.connection.called.clear()
         return self.runner.run(work)
+
+    def asked(self, script: str) -> list[Any]:
+        """What the last `run` has asked of a script, as its MessagePack argument said it."""
+        by_sha = [args for args in self.connection.called if args[:2] == ("EVALSHA", scripts.sha(script))]
+        return [msgspec.msgpack.decode(args[-1]) for args in by_sha if isinstance(args[-1], bytes)]
 
     def begin(self, prefix: str, now: int) -> None:
         """Start an example of its own."""

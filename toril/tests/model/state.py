@@ -101,6 +101,9 @@ class Queue:
         self.stalled_check: Expiring | None = None
         self.meta: dict[str, str] = {}
         self.schedulers: dict[str, Scheduler] = {}
+        self.schedulers_check: Expiring | None = None
+        self.owners: dict[str, str] = {}
+        self.releases: dict[str, str] = {}
         self.metrics = {"completed": Metrics(), "failed": Metrics()}
         self.retention: dict[str, str] = {}
         self.events: list[dict[str, str]] = []
@@ -190,7 +193,7 @@ class Queue:
                 name for name, each in held.items() if each.expires is not None and each.expires <= by
             ]:
                 del held[name]
-        if self.limiter and self.limiter.expires is not None and self.limiter.expires <= by:
-            self.limiter = None
-        if self.stalled_check and self.stalled_check.expires is not None and self.stalled_check.expires <= by:
-            self.stalled_check = None
+        for name in ("limiter", "stalled_check", "schedulers_check"):
+            single: Expiring | None = getattr(self, name)
+            if single and single.expires is not None and single.expires <= by:
+                setattr(self, name, None)

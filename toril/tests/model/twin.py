@@ -6,12 +6,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from toril.codec import AddArguments, FlowArguments
+from toril.job import NewJob
+from toril.schedule import When
 from toril.storage import scripts
 from toril.storage.bulk import BulkStore
 from toril.storage.flows import FamilyStore, Refused, add_flow
 from toril.storage.jobs import JobStore
 from toril.storage.keys import Keys
 from toril.storage.limits import LimitStore
+from toril.storage.schedulers import Advance, Declared, SchedulerStore
 from toril.storage.work import Settlement, WorkStore
 
 from .compare import differences, model_shape, real_shape
@@ -51,6 +54,7 @@ class Twin:
         self.work = WorkStore(connection, self.keys, WORKER, LOCK, pair.model.metrics_minutes)
         self.family = FamilyStore(connection, self.keys, pair.prefix)
         self.limits = LimitStore(connection, self.keys)
+        self.schedulers = SchedulerStore(connection, self.keys)
         self.sleeper = Sleeper()
 
     @property
@@ -215,10 +219,10 @@ class Twin:
         )
 
     def obliterate(self, force: bool) -> None:
-        same(
-            self.twins.model.obliterate(self.queue, force, self.now),
-            self.twins.run(self.bulk.obliterate(force)),
-        )
+        code = self.twins.run(self.bulk.obliterate(force))
+        same(self.twins.model.obliterate(self.queue, force, self.now), code)
+        if code == 0:
+            self.twins.run(self.bulk.drop_throttles())
 
     def leave_parent(self, job_id: str) -> None:
         same(
@@ -244,6 +248,50 @@ class Twin:
             self.twins.model.block(self.queue, ms, self.now),
             self.twins.run(self.limits.block(ms)),
         )
+
+    # Schedulers
+
+    def upsert_scheduler(self, name: str, when: When, job: NewJob) -> None:
+        changed = self.twins.run(self.schedulers.upsert(name, when, job))
+        (asked,) = self.twins.real.asked("upsert_scheduler")
+        same(self.twins.model.upsert_scheduler(self.queue, asked, self.now), changed)
+
+    def apply_schedules(self, owner: str, release: int, schedules: Sequence[Declared]) -> None:
+        applied = self.twins.run(self.schedulers.apply(owner, release, schedules))
+        ((_, _, asked),) = self.twins.real.asked("apply_schedules")
+        expected = self.twins.model.apply_schedules(self.queue, owner, release, asked, self.now)
+        if isinstance(expected, int):
+            same(expected, applied.newer_release)
+        else:
+            same(
+                (expected[0], sorted(expected[1]), expected[2]),
+                (applied.changed, sorted(applied.removed), applied.taken_over),
+            )
+
+    def advance_scheduler(self, name: str, taken: str, token: str) -> None:
+        done = self.twins.run(self.schedulers.advance(name, taken, token))
+        codes = [
+            self.twins.model.advance_scheduler(self.queue, asked, self.now)
+            for asked in self.twins.real.asked("advance_scheduler")
+        ]
+        same(2 in codes, done is Advance.LEFT_OUT)
+
+    def remove_scheduler(self, name: str) -> None:
+        same(
+            self.twins.model.remove_scheduler(self.queue, name, self.now),
+            self.twins.run(self.schedulers.remove(name)),
+        )
+
+    def heal_schedulers(self) -> None:
+        lost = self.twins.model.find_lost_schedulers(self.queue, 2 * MINUTE, self.now) or []
+        healed, _ = self.twins.run(self.schedulers.heal(0, 2 * MINUTE))
+        restored = self.twins.real.asked("restore_scheduler")
+        same([], [args[0] for args in restored if args[0] not in lost])
+        made = [
+            args[0] for args in restored
+            if self.twins.model.restore_scheduler(self.queue, args, self.now)
+        ]  # fmt: skip
+        same(made, healed)
 
     def unwoken(self, marker: Mapping[str, int]) -> list[str]:
         """Why the sleeping worker would sleep on although there is work."""
