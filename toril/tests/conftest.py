@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 import pytest
 
 import toril
-from toril.worker.executor import Handler
+from toril.worker.routes import Handler
 
 Running = Callable[..., contextlib.AbstractAsyncContextManager[toril.Worker]]
 

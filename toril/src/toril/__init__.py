@@ -20,6 +20,7 @@ from .errors import (
     ProcessDied,
     QueueActive,
     QueueNotPaused,
+    RunTimedOut,
     ServerRefused,
     TorilError,
     UnknownJob,
@@ -29,10 +30,19 @@ from .errors import (
 from .events import Event, EventsMissed, QueueEvents
 from .flow import FlowJob, FlowNode, FlowProducer
 from .health import HealthMonitor
-from .job import JobKeywords, JobOptions, JobRef, JobState, Json, NewJob, OnFailure
+from .job import Cancellation, JobKeywords, JobOptions, JobRef, JobState, Json, NewJob, OnFailure
 from .kin import Dependencies
 from .options import Backoff, Deduplication, Keep, RateLimit
-from .outcome import Fail, Outcome, RateLimited, Retry, Snooze, WaitForChildren
+from .outcome import (
+    Cancelled,
+    DeadlineExceeded,
+    Fail,
+    Outcome,
+    RateLimited,
+    Retry,
+    Snooze,
+    WaitForChildren,
+)
 from .queue import Queue
 from .queue.observing import Metrics, WorkerInfo
 from .record import Job
@@ -41,8 +51,11 @@ from .worker import Worker
 
 __all__ = [
     "Backoff",
+    "Cancellation",
+    "Cancelled",
     "ConnectionFailed",
     "Cron",
+    "DeadlineExceeded",
     "Deduplication",
     "Dependencies",
     "EmbeddedFailed",
@@ -88,6 +101,7 @@ __all__ = [
     "RateLimit",
     "RateLimited",
     "Retry",
+    "RunTimedOut",
     "Scheduler",
     "ServerRefused",
     "Snooze",

@@ -20,7 +20,8 @@ from .schedule import When
 from .storage.address import server_url
 from .storage.schedulers import Declared, report
 from .worker import Worker
-from .worker.executor import BackoffStrategy
+from .worker.outcomes import BackoffStrategy
+from .worker.routes import Middleware
 
 
 class Toril:
@@ -31,6 +32,7 @@ class Toril:
             `valkey://127.0.0.1:6379/0`.
         prefix: What all keys begin with.
         backoffs: Strategies for `Backoff.custom(name)`.
+        middleware: Called around each run of its workers, the first one outermost.
         name: Whose the declared schedules are. Two apps that declare schedules on one queue must have
             different names: each removes what it declared before and declares no more.
         release: A number that grows with each deploy. Once one has declared its schedules, an older
@@ -46,6 +48,7 @@ class Toril:
         *,
         prefix: str = "bull",
         backoffs: Mapping[str, BackoffStrategy] | None = None,
+        middleware: Sequence[Middleware] = (),
         name: str = "app",
         release: int = 0,
     ) -> None:
@@ -56,6 +59,7 @@ class Toril:
         self._url = url
         self.prefix = prefix
         self._backoffs = dict(backoffs or {})
+        self._middleware = tuple(middleware)
         self._definitions: dict[tuple[str, str], JobDefinition[..., Any]] = {}
         self._schedules: dict[str, tuple[When, str, NewJob]] = {}
         self._queues: dict[str, Queue] = {}
@@ -245,6 +249,7 @@ class Toril:
                 prefix=self.prefix,
                 concurrency=limit,
                 backoffs=self._backoffs,
+                middleware=self._middleware,
                 drain_timeout=drain_timeout,
                 lock_duration=lock_duration,
                 stalled_interval=stalled_interval,

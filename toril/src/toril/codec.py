@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
@@ -89,6 +90,10 @@ def encode_options(options: JobOptions) -> str:
         wire["kl"] = options.keep_logs
     if options.timeout is not None:
         wire["timeout"] = _ms(options.timeout)
+    if isinstance(options.deadline, datetime):
+        wire["deadlineAt"] = round(options.deadline.timestamp() * 1000)
+    elif options.deadline is not None:
+        wire["deadline"] = _ms(options.deadline)
     return _encode(wire).decode()
 
 
@@ -206,10 +211,17 @@ def decode_options(raw: bytes) -> JobOptions:
             keep_completed=_keep(wire.get("removeOnComplete")),
             keep_failed=_keep(wire.get("removeOnFail")),
             keep_logs=wire.get("kl"),
+            deadline=_read_deadline(wire),
             on_failure=next((policy for policy in OnFailure if wire.get(policy.value)), None),
         )
     except (AttributeError, KeyError, TypeError, ValueError, InvalidOption) as error:
         raise InvalidPayload(f"the job's options are malformed: {error}") from None
+
+
+def _read_deadline(wire: dict[str, Any]) -> float | datetime | None:
+    if at := wire.get("deadlineAt"):
+        return datetime.fromtimestamp(at / 1000, UTC)
+    return _seconds(wire.get("deadline"))
 
 
 def _seconds(ms: Json) -> float | None:

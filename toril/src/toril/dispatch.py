@@ -9,7 +9,7 @@ from typing import Any
 from .definition import JobDefinition
 from .outcome import PARKED, Snooze
 from .record import Job
-from .worker.executor import Route
+from .worker.routes import Route
 
 logger = logging.getLogger("toril")
 

@@ -18,6 +18,7 @@ TorilError
 │   ├── ParentTaken       a job of that id is the child of another parent
 │   ├── JobFailed         raised by `Job.wait`: the job failed for good
 │   └── WaitTimeout       raised by `Job.wait`: not finished in time (also a TimeoutError)
+├── RunTimedOut           a run took longer than its job's timeout (also a TimeoutError)
 ├── QueueNotPaused        `obliterate` needs a paused queue
 └── QueueActive           `obliterate` without `force` on a queue with running jobs
 """
@@ -113,6 +114,10 @@ class JobFailed(JobError):
 
 class WaitTimeout(JobError, TimeoutError):
     """The awaited job did not finish in time. It may still do so."""
+
+
+class RunTimedOut(TorilError, TimeoutError):
+    """A run took longer than its job's `timeout`. Seen by middleware and backoff strategies."""
 
 
 class QueueNotPaused(TorilError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, TypedDict
 
@@ -25,6 +25,15 @@ class JobState(StrEnum):
     COMPLETED = "completed"
     FAILED = "failed"
     UNKNOWN = "unknown"
+
+
+class Cancellation(StrEnum):
+    """What `cancel` has done."""
+
+    FAILED = "failed"
+    """The job waited; it has failed now."""
+    ASKED = "asked"
+    """A worker runs the job; it was told, and the job fails when its handler has stopped."""
 
 
 class OnFailure(StrEnum):
@@ -91,6 +100,7 @@ class JobKeywords(TypedDict, total=False):
     parent: JobRef | None
     on_failure: OnFailure | str | None
     keep_logs: int | None
+    deadline: float | timedelta | datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +118,8 @@ class JobOptions:
         keep_completed, keep_failed: Retention; None and True keep all, False keeps none.
         parent: The job that waits for this one (`job.ref`), perhaps of another queue.
         on_failure: What this job's failure does to its parent; see `OnFailure`.
+        deadline: Seconds after it was added, or an aware datetime, after which it does not begin, and
+            at which a run is cut; it fails then (toril's own, as `timeout`).
         keep_logs: How many log lines are kept, the newest; None keeps all.
     """
 
@@ -124,6 +136,7 @@ class JobOptions:
     parent: JobRef | None = None
     on_failure: OnFailure | None = None
     keep_logs: int | None = None
+    deadline: float | datetime | None = None
 
     @classmethod
     def of(
@@ -142,6 +155,7 @@ class JobOptions:
         parent: JobRef | None = None,
         on_failure: OnFailure | str | None = None,
         keep_logs: int | None = None,
+        deadline: float | timedelta | datetime | None = None,
     ) -> JobOptions:
         """Check options and return them.
 
@@ -169,6 +183,7 @@ class JobOptions:
             parent=_parent(parent),
             on_failure=_on_failure(on_failure),
             keep_logs=None if keep_logs is None else whole(keep_logs, "keep_logs", 1, 2**31),
+            deadline=_deadline(deadline),
         )
 
 
@@ -192,6 +207,19 @@ def _on_failure(value: OnFailure | str | None) -> OnFailure | None:
     except ValueError:
         known = ", ".join(f"OnFailure.{each.name}" for each in OnFailure)
         raise InvalidOption(f"on_failure must be one of {known}, not {value!r}") from None
+
+
+def _deadline(value: float | timedelta | datetime | None) -> float | datetime | None:
+    if value is None:
+        return None
+    if isinstance(value, datetime):
+        if value.tzinfo is None:
+            raise InvalidOption("deadline must be an aware datetime, with its time zone")
+        return value.astimezone(UTC)
+    checked = seconds(value, "deadline")
+    if checked == 0:
+        raise InvalidOption("deadline must be more than 0 seconds")
+    return checked
 
 
 def _check_id(job_id: str) -> None:
@@ -235,6 +263,7 @@ class NewJob:
         parent: JobRef | None = None,
         on_failure: OnFailure | str | None = None,
         keep_logs: int | None = None,
+        deadline: float | timedelta | datetime | None = None,
     ) -> None:
         if not isinstance(name, str) or not name:
             raise InvalidOption("a job's name must be a non-empty text")
@@ -254,6 +283,7 @@ class NewJob:
             parent=parent,
             on_failure=on_failure,
             keep_logs=keep_logs,
+            deadline=deadline,
         )
         object.__setattr__(self, "options", options)
 

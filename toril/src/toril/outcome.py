@@ -54,6 +54,18 @@ class WaitForChildren(Outcome):
     """
 
 
+class Cancelled(Outcome):
+    """The job was cancelled, or cancels itself: it fails for good, whatever attempts are left."""
+
+    def __init__(self, reason: str = "") -> None:
+        super().__init__(f"cancelled: {reason}" if reason else "cancelled")
+        self.reason = reason
+
+
+class DeadlineExceeded(Outcome):
+    """The job's deadline has come before it was done: it fails for good."""
+
+
 class RateLimited(Outcome):
     """Let no worker start a job of this queue for `retry_in` seconds; the job goes back to its head.
 

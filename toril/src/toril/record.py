@@ -8,8 +8,9 @@ from typing import Protocol
 
 from .codec import decode_json, decode_options
 from .errors import InvalidPayload
-from .job import JobOptions, JobState, Json
+from .job import Cancellation, JobOptions, JobState, Json
 from .kin import Kin, KinActions
+from .outcome import Cancelled
 
 _UNREAD = object()
 
@@ -26,6 +27,7 @@ class JobActions(KinActions, Protocol):
     async def clear_logs(self, job_id: str, *, keep: int = 0) -> None: ...
     async def release_deduplication(self, job_id: str, key: str) -> bool: ...
     async def promote(self, job_id: str) -> None: ...
+    async def cancel(self, job_id: str, reason: str = "") -> Cancellation: ...
     async def remove(self, job_id: str, *, children: bool = True) -> None: ...
     async def update_progress(self, job_id: str, progress: Json) -> None: ...
     async def log(self, job_id: str, line: str, *, keep: int | None = None) -> int: ...
@@ -43,7 +45,7 @@ class Job(Kin):
         created: Whether this `add` made it; False if it is the earlier job of the same id or key.
     """
 
-    __slots__ = ("_data", "created")
+    __slots__ = ("_cancel_reason", "_data", "created")
 
     _actions: JobActions
 
@@ -53,6 +55,7 @@ class Job(Kin):
         self._actions = actions
         self._fields = fields
         self._data: Json = _UNREAD
+        self._cancel_reason: str | None = None
         self.id = job_id
         self.created = created
 
@@ -168,6 +171,33 @@ class Job(Kin):
         return self._text(b"defa")
 
     @property
+    def deadline(self) -> datetime | None:
+        """When it fails if it is not done, UTC; None without a deadline."""
+        limit = self.options.deadline
+        if limit is None or isinstance(limit, datetime):
+            return limit
+        return None if self.timestamp is None else self.timestamp + timedelta(seconds=limit)
+
+    @property
+    def cancel_reason(self) -> str | None:
+        """Why it was cancelled, perhaps an empty text; None if it was not. While it runs, up to date."""
+        return self._text(b"toril:cancel") if self._cancel_reason is None else self._cancel_reason
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether it was cancelled: a handler in a thread looks at this now and then."""
+        return self.cancel_reason is not None
+
+    def raise_if_cancelled(self) -> None:
+        """Leave the handler if the job was cancelled. Raises Cancelled."""
+        if (reason := self.cancel_reason) is not None:
+            raise Cancelled(reason)
+
+    def mark_cancelled(self, reason: str) -> None:
+        """Note in this object that the job was cancelled; for the worker that runs it."""
+        self._cancel_reason = reason
+
+    @property
     def stacktrace(self) -> list[str]:
         """The failures' stack traces, oldest first; ten at the most."""
         found = decode_json(self._fields.get(b"stacktrace", b"[]"), f"stack traces of job {self.id}")
@@ -217,6 +247,15 @@ class Job(Kin):
     async def promote(self) -> None:
         """Let the delayed job run now. Raises JobNotFound, JobNotInState."""
         await self._actions.promote(self.id)
+
+    async def cancel(self, reason: str = "") -> Cancellation:
+        """Let the job fail as cancelled: now if it waits, by its worker if it runs.
+
+        Raises:
+            JobNotFound: there is no such job.
+            JobNotInState: it has ended, or it is the next job of a scheduler.
+        """
+        return await self._actions.cancel(self.id, reason)
 
     async def remove(self, *, children: bool = True) -> None:
         """Remove the job, and its children. Raises JobNotFound, JobLocked, JobNotInState."""

@@ -14,7 +14,7 @@ from types import ModuleType
 import pytest
 
 import toril
-from toril.worker.executor import Handler
+from toril.worker.routes import Handler
 
 Running = Callable[..., contextlib.AbstractAsyncContextManager[toril.Worker]]
 

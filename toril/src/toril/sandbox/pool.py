@@ -7,7 +7,7 @@ import logging
 import sys
 
 from ..codec import decode_json
-from ..errors import HandlerRaised, ProcessDied
+from ..errors import HandlerRaised, ProcessDied, RunTimedOut
 from ..job import Json
 from ..record import Job
 from .errors import from_wire
@@ -42,7 +42,7 @@ class Pool:
 
         Raises:
             ProcessDied: the process ended before the job did.
-            TimeoutError: the time was up.
+            RunTimedOut: the time was up.
             HandlerRaised: the handler raised something; or the outcome itself that it raised.
         """
         level = logging.getLogger().getEffectiveLevel()
@@ -55,7 +55,7 @@ class Pool:
         except BaseException as error:
             await process.kill()
             if isinstance(error, TimeoutError) and scope.expired():
-                raise TimeoutError(f"timed out after {timeout:g} s; its process was killed") from None
+                raise RunTimedOut(f"timed out after {timeout:g} s; its process was killed") from None
             raise
         self._idle.append(process)
         if isinstance(answer, Raised):

@@ -10,6 +10,9 @@ from ..errors import ConnectionFailed, ServerRefused
 
 logger = logging.getLogger("toril")
 
+AFTER_ERROR = 0.25
+"""Seconds to wait after an error of the server, beside the interval."""
+
 
 class Service(ABC):
     """A pass that is made at once and then every `interval` seconds.
@@ -38,6 +41,7 @@ class Service(ABC):
                     logger.info("%s: %d", type(self).__name__, count)
             except (ConnectionFailed, ServerRefused) as error:
                 logger.warning("%s: %s", type(self).__name__, error)
+                await asyncio.sleep(AFTER_ERROR)
             await asyncio.sleep(self._interval)
 
     async def stop(self) -> None:

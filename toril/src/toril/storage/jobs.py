@@ -75,6 +75,10 @@ class JobStore:
         """Returns 0, MISSING or NOT_IN_STATE."""
         return await self._code("promote_job", job_id)
 
+    async def cancel(self, job_id: str, reason: str, text: str) -> int:
+        """Returns 0 failed now, 1 its worker was asked, MISSING, NOT_IN_STATE or SCHEDULED."""
+        return await self._code("cancel_job", job_id, reason, text)
+
     async def change_delay(self, job_id: str, delay_ms: int) -> int:
         """Returns 0, MISSING or NOT_IN_STATE."""
         return await self._code("change_delay", job_id, delay_ms)

@@ -18,6 +18,7 @@ class Keys:
         "active",
         "all",
         "base",
+        "cancels",
         "client",
         "completed",
         "delayed",
@@ -66,6 +67,7 @@ class Keys:
         self.marker = base + "marker"
         self.repeat = base + "repeat"
         self.retention = base + "toril:retention"
+        self.cancels = base + "toril:cancels"
         self.client = f"{prefix}:{base64.b64encode(queue.encode()).decode()}"
         """What the names of a queue's connections begin with, by which BullMQ finds its workers."""
         self.all: tuple[str, ...] = (
@@ -87,6 +89,7 @@ class Keys:
             self.paused,
             self.waiting_children,
             self.retention,
+            self.cancels,
         )
         """What every script is given, in the order of lua/include/keys.lua."""
 

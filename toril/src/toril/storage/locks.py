@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import valkey
 from valkey.exceptions import NoScriptError, ValkeyError
 
 from ..errors import ConnectionFailed
 from .address import Address
+from .jobs import pair
 from .keys import Keys
 from .scripts import sha, source
+
+
+class Renewed(NamedTuple):
+    """What a renewal of locks has found."""
+
+    lost: list[str]
+    cancelled: dict[str, str]  # reasons of running jobs that were cancelled
 
 
 class LockRenewer:
@@ -31,12 +40,12 @@ class LockRenewer:
             client_name="toril-keeper",
             **connection,
         )
-        self._execute: Callable[..., list[bytes]] = self._client.execute_command
+        self._execute: Callable[..., list[list[bytes]]] = self._client.execute_command
         self._keys = keys
         self._lock_ms = lock_ms
 
-    def extend(self, tokens: Mapping[str, str]) -> list[str]:
-        """Renew the locks of jobs (id -> token); returns the ids whose lock is lost.
+    def extend(self, tokens: Mapping[str, str]) -> Renewed:
+        """Renew the locks of jobs (id -> token).
 
         Raises:
             ConnectionFailed: the server cannot be reached or refuses.
@@ -45,12 +54,18 @@ class LockRenewer:
         args = (len(self._keys.all), *self._keys.all, self._keys.base, self._lock_ms, *flat)
         try:
             try:
-                lost = self._execute("EVALSHA", sha("extend_locks"), *args)
+                lost, cancelled = self._execute("EVALSHA", sha("extend_locks"), *args)
             except NoScriptError:
-                lost = self._execute("EVAL", source("extend_locks"), *args)
+                lost, cancelled = self._execute("EVAL", source("extend_locks"), *args)
         except (ValkeyError, OSError) as error:
             raise ConnectionFailed(f"locks could not be renewed: {error}") from error
-        return [job_id.decode("utf-8", "replace") for job_id in lost]
+        return Renewed(
+            [job_id.decode("utf-8", "replace") for job_id in lost],
+            {
+                job_id.decode("utf-8", "replace"): reason.decode("utf-8", "replace")
+                for job_id, reason in pair(cancelled).items()
+            },
+        )
 
     def close(self) -> None:
         """Close the connection."""

@@ -50,7 +50,8 @@ class Cycle:
         self._name = name
         self._start = start
         self._refused = refused
-        self._cap = min(max(1, (concurrency + 1) // 2), MAX_BATCH)
+        self._concurrency = concurrency
+        self._cap = _cap(concurrency)
         self._finished: deque[Settlement] = deque()
         self._free = concurrency
         self._calls: set[asyncio.Task[None]] = set()
@@ -100,6 +101,18 @@ class Cycle:
         """Settle only, from now on."""
         self._fetching = False
 
+    def resume_fetching(self) -> None:
+        """Fetch again."""
+        self._fetching = True
+        self.feed()
+
+    def resize(self, concurrency: int) -> None:
+        """Change how many slots there are; jobs that run in slots too many go on."""
+        self._free += concurrency - self._concurrency
+        self._concurrency = concurrency
+        self._cap = _cap(concurrency)
+        self.feed()
+
     async def flush(self) -> None:
         """Wait until all that has finished is settled."""
         while self._finished or self._calls:
@@ -118,7 +131,7 @@ class Cycle:
         self._pump_due = False
         while len(self._calls) < MAX_CALLS and not self._pause:
             batch = [self._finished.popleft() for _ in range(min(len(self._finished), self._cap))]
-            wanted = min(self._free, self._cap) if self._fetching and (self._hungry or batch) else 0
+            wanted = max(0, min(self._free, self._cap)) if self._fetching and (self._hungry or batch) else 0
             if not batch and not wanted and not self._beat_due:
                 return
             self._beat_due = False
@@ -156,6 +169,9 @@ class Cycle:
             self._look(done, wanted)
         for job_id, fields in done.jobs:
             if fields:
+                # The script has noted both after it had read the hash.
+                fields[b"processedOn"] = b"%d" % done.now_ms
+                fields[b"ats"] = b"%d" % (_number(fields.get(b"ats")) + 1)
                 self._start(job_id, fields, token)
             else:
                 self._free += 1
@@ -178,3 +194,13 @@ class Cycle:
     def _resume(self) -> None:
         self._pause = 0.0
         self._schedule()
+
+
+def _cap(concurrency: int) -> int:
+    # Half of the slots a call, so that two calls under way share them.
+    return min(max(1, (concurrency + 1) // 2), MAX_BATCH)
+
+
+def _number(raw: bytes | None) -> int:
+    # As the script reads it: what another client has written there may be anything.
+    return int(raw) if raw is not None and raw.isdigit() else 0

@@ -14,7 +14,7 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 
 from ..errors import ConnectionFailed
-from ..storage.locks import LockRenewer
+from ..storage.locks import LockRenewer, Renewed
 
 logger = logging.getLogger("toril")
 
@@ -27,6 +27,7 @@ class Keeper:
         lock_duration: Seconds.
         running: Gives the running jobs, id -> token; called in the thread.
         lost: Told, in the event loop, of jobs whose lock is lost.
+        cancelled: Told, in the event loop, of running jobs that were cancelled, with reasons.
     """
 
     def __init__(
@@ -35,11 +36,13 @@ class Keeper:
         lock_duration: float,
         running: Callable[[], Mapping[str, str]],
         lost: Callable[[Sequence[str]], None],
+        cancelled: Callable[[Mapping[str, str]], None],
     ) -> None:
         self._renewer = renewer
         self._every = lock_duration / 3
         self._running = running
         self._lost = lost
+        self._cancelled = cancelled
         self._stop = threading.Event()
         self._loop = asyncio.get_running_loop()
         self._loop_thread = threading.get_ident()
@@ -51,24 +54,26 @@ class Keeper:
         """Start the thread."""
         self._thread.start()
 
-    def run_once(self) -> list[str]:
-        """Renew all locks once; returns the ids whose lock is lost. Raises ConnectionFailed."""
+    def run_once(self) -> Renewed:
+        """Renew all locks once. Raises ConnectionFailed."""
         running = self._running()
-        return self._renewer.extend(running) if running else []
+        return self._renewer.extend(running) if running else Renewed([], {})
 
     def _run(self) -> None:
         pause = self._every
         while not self._stop.wait(pause):
             self._watch()
             try:
-                lost = self.run_once()
+                found = self.run_once()
                 pause = self._every
             except ConnectionFailed as error:
                 logger.warning("%s", error)
                 pause = min(self._every, 1.0)
                 continue
-            if lost and not self._stop.is_set():
-                self._tell(self._lost, lost)
+            if found.lost and not self._stop.is_set():
+                self._tell(self._lost, found.lost)
+            if found.cancelled and not self._stop.is_set():
+                self._tell(self._cancelled, found.cancelled)
 
     def _watch(self) -> None:
         now = time.monotonic()

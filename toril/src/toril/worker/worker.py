@@ -17,11 +17,14 @@ from ..options import Keep, RateLimit, seconds, whole
 from ..queue import Queue
 from ..record import Job
 from ..sandbox import Pool, RunIn
+from ..services.base import Service
+from ..services.cancels import CancelService
 from ..services.pulse import PulseService
 from ..services.retention import RetentionService
 from ..services.schedulers import SchedulerService
 from ..services.stalled import StalledService
 from ..storage.address import Address
+from ..storage.cancels import CancelReader
 from ..storage.connection import Connection
 from ..storage.jobs import Fields
 from ..storage.keys import Keys
@@ -29,8 +32,11 @@ from ..storage.locks import LockRenewer
 from ..storage.work import HAS_CHILDREN, Settlement, WorkStore, put_marker, wait_marker
 from .advance import Advancer
 from .cycle import Cycle
-from .executor import BackoffStrategy, Executor, HandBack, Handler, LockLost, Router, SingleRoute
+from .executor import Executor
 from .keeper import Keeper
+from .marks import CancelAsked, HandBack, LockLost
+from .outcomes import BackoffStrategy, Outcomes
+from .routes import Handler, Middleware, Router, SingleRoute
 
 logger = logging.getLogger("toril")
 
@@ -42,6 +48,7 @@ MAX_BLOCK = 5.0
 
 
 class _Run(NamedTuple):
+    job: Job
     token: str
     task: asyncio.Task[None]
 
@@ -66,6 +73,7 @@ class Worker:
         metrics_minutes: For how many minutes the numbers of ended jobs are kept for
             `Queue.get_metrics`; 0 keeps none. BullMQ's docs advise two weeks, 20,160.
         retention_interval: Seconds between two looks for finished jobs that have become too old.
+        middleware: Called around each run, the first one outermost: the hook for third parties.
         limiter: How many jobs may begin in a time, over all workers of the queue that have the same
             limiter; the queue's own (`Queue.set_global_rate_limit`) goes before it.
         run_in: `"process"` runs the handler in processes of their own, up to `concurrency` of them:
@@ -94,6 +102,7 @@ class Worker:
         metrics_minutes: int = 0,
         retention_interval: float | timedelta = 60.0,
         limiter: RateLimit | None = None,
+        middleware: Sequence[Middleware] = (),
         run_in: RunIn | None = None,
     ) -> None:
         if hasattr(handler, "route"):
@@ -123,11 +132,11 @@ class Worker:
         self._executor = Executor(
             router,
             Advancer(self.queue.schedulers).advance,
-            dict(backoffs or {}),
-            keep_completed or Keep(),
-            keep_failed or Keep(),
+            Outcomes(dict(backoffs or {}), keep_completed or Keep(), keep_failed or Keep()),
             self._pool,
+            middleware,
         )
+        self._paused = False
         self._running: dict[str, _Run] = {}
         self._stopping = asyncio.Event()
         self._forced = asyncio.Event()
@@ -166,6 +175,34 @@ class Worker:
         return last is not None and time.monotonic() - last <= seconds(max_age, "max_age")
 
     @property
+    def concurrency(self) -> int:
+        """How many jobs run at once; may be set while it runs. Raises InvalidOption."""
+        return self._concurrency
+
+    @concurrency.setter
+    def concurrency(self, value: int) -> None:
+        self._concurrency = whole(value, "concurrency", 1, 10_000)
+        if self._cycle is not None:
+            self._cycle.resize(self._concurrency)
+
+    @property
+    def paused(self) -> bool:
+        """Whether this worker starts no jobs at present, by `pause`."""
+        return self._paused
+
+    def pause(self) -> None:
+        """Let this worker start no further jobs; other workers of the queue go on."""
+        self._paused = True
+        if self._cycle is not None:
+            self._cycle.stop_fetching()
+
+    def resume(self) -> None:
+        """Let this worker start jobs again."""
+        self._paused = False
+        if self._cycle is not None and not self.stopping:
+            self._cycle.resume_fetching()
+
+    @property
     def stopping(self) -> bool:
         """Whether a stop was asked for."""
         return self._stopping.is_set()
@@ -192,37 +229,36 @@ class Worker:
         installed = _on_signals(loop, self._signalled) if handle_signals else ()
         calls = Connection(self._address, name=f"{self._keys.client}:calls")
         blocking = Connection(self._address, name=f"{self._keys.client}:w:{self.name}")
+        listening = Connection(self._address, name=f"{self._keys.client}:cancels")
         lock_ms = round(self._lock_duration * 1000)
         store = WorkStore(calls, self._keys, self.name, lock_ms, self._metrics_minutes, self._limiter)
         renewer = LockRenewer(self._address, self._keys, lock_ms, min(5.0, self._lock_duration / 3))
         try:
             await calls.call("PING")
             await blocking.call("PING")  # its name is how `Queue.workers` finds this worker
+            reader = CancelReader(listening, self._keys)
+            await reader.start()
             self.ready.set()
             cycle = self._cycle = Cycle(store, self._concurrency, self.id, self._begin, self._refused)
-            keeper = Keeper(renewer, self._lock_duration, self._tokens, self._lost)
-            stalled = StalledService(store, self._stalled_interval, self._max_stalled)
-            pulse = PulseService(cycle, min(PULSE, self._lock_duration / 3))
-            retention = RetentionService(store, self._retention_interval)
-            schedulers = SchedulerService(self.queue.schedulers, self._stalled_interval)
+            keeper = Keeper(renewer, self._lock_duration, self._tokens, self._lost, self._cancel)
+            services: list[Service] = [
+                StalledService(store, self._stalled_interval, self._max_stalled),
+                PulseService(cycle, min(PULSE, self._lock_duration / 3)),
+                RetentionService(store, self._retention_interval),
+                SchedulerService(self.queue.schedulers, self._stalled_interval),
+                CancelService(reader, self._cancel),
+            ]
             keeper.start()
+            if self._paused:
+                cycle.stop_fetching()
             cycle.feed()
             try:
                 idler = asyncio.create_task(self._idle(cycle, calls, blocking))
-                await self._until_stopped(
-                    idler,
-                    cycle.crash,
-                    stalled.start(),
-                    pulse.start(),
-                    retention.start(),
-                    schedulers.start(),
-                )
+                await self._until_stopped(idler, cycle.crash, *(service.start() for service in services))
                 await self._drain(cycle)
             finally:
-                await schedulers.stop()
-                await retention.stop()
-                await pulse.stop()
-                await stalled.stop()
+                for service in services:
+                    await service.stop()
                 await keeper.stop()
         finally:
             for number in installed:
@@ -231,6 +267,7 @@ class Worker:
             await self._pool.close()
             await calls.close()
             await blocking.close()
+            await listening.close()
             await self.queue.close()
 
     async def _until_stopped(self, idler: asyncio.Task[None], *others: asyncio.Future[None]) -> None:
@@ -265,10 +302,8 @@ class Worker:
 
     def _begin(self, job_id: str, fields: Fields, token: str) -> None:
         assert self._loop is not None
-        # The script counts the run after it has read the hash.
-        fields[b"ats"] = b"%d" % (int(fields.get(b"ats", b"0")) + 1)
         job = Job(self.queue, job_id, fields)
-        self._running[job_id] = _Run(token, self._loop.create_task(self._run_job(job, token)))
+        self._running[job_id] = _Run(job, token, self._loop.create_task(self._run_job(job, token)))
 
     async def _run_job(self, job: Job, token: str) -> None:
         cycle = self._cycle
@@ -296,6 +331,13 @@ class Worker:
             run = self._running.get(job_id)
             if run is not None:
                 run.task.cancel(LockLost)
+
+    def _cancel(self, reasons: Mapping[str, str]) -> None:
+        for job_id, reason in reasons.items():
+            run = self._running.get(job_id)
+            if run is not None and not run.job.cancelled:
+                run.job.mark_cancelled(reason)
+                run.task.cancel(CancelAsked)
 
     def _refused(self, settlement: Settlement, code: int) -> None:
         if code in HAS_CHILDREN:

@@ -8,7 +8,7 @@ local function keys_at(base)
     events = base .. 'events', meta = base .. 'meta', marker = base .. 'marker', pc = base .. 'pc',
     id = base .. 'id', stalled = base .. 'stalled', stalled_check = base .. 'stalled-check',
     schedulers = base .. 'repeat', limiter = base .. 'limiter', paused = base .. 'paused',
-    waiting_children = base .. 'waiting-children', retention = base .. 'toril:retention', base = base,
+    waiting_children = base .. 'waiting-children', retention = base .. 'toril:retention', cancels = base .. 'toril:cancels', base = base,
   }
 end
 

@@ -6,5 +6,6 @@ local K = {
   completed = KEYS[5], failed = KEYS[6], events = KEYS[7], meta = KEYS[8],
   marker = KEYS[9], pc = KEYS[10], id = KEYS[11], stalled = KEYS[12],
   stalled_check = KEYS[13], schedulers = KEYS[14], limiter = KEYS[15], paused = KEYS[16],
-  waiting_children = KEYS[17], retention = KEYS[18], base = ARGV[1],
+  waiting_children = KEYS[17], retention = KEYS[18],
+  cancels = KEYS[19], base = ARGV[1],
 }

@@ -6,7 +6,7 @@ local function retry(job_id, prev, reset_attempts)
   local key = K.base .. job_id
   local job = call('HMGET', key, 'parent', 'priority')
   tell_of_retry(job[1], key)
-  call('HDEL', key, 'finishedOn', 'processedOn', 'failedReason', 'returnvalue')
+  call('HDEL', key, 'finishedOn', 'processedOn', 'failedReason', 'returnvalue', 'toril:cancel')
   if reset_attempts then
     call('HDEL', key, 'atm', 'ats')
   end

@@ -20,7 +20,7 @@ local function write_ended()
   end
 end
 
-local function finish(job_id, key, now, kind, text, trace, keep_count, attempts, made, dedup_id, parent)
+local function finish(job_id, key, now, kind, text, trace, keep_count, attempts, made, dedup_id, parent, prev)
   local target = kind == COMPLETE and 'completed' or 'failed'
   local field = kind == COMPLETE and 'returnvalue' or 'failedReason'
   if dedup_id then
@@ -46,10 +46,10 @@ local function finish(job_id, key, now, kind, text, trace, keep_count, attempts,
       call('HSET', key, 'atm', made, field, text, 'finishedOn', now)
     else
       call('HSET', key, 'atm', made, field, text, 'finishedOn', now, 'stacktrace', trace)
-      call('HDEL', key, 'defa')
+      call('HDEL', key, 'defa', 'toril:cancel')
     end
   end
-  call('XADD', K.events, '*', 'event', target, 'jobId', job_id, field, text, 'prev', 'active')
+  call('XADD', K.events, '*', 'event', target, 'jobId', job_id, field, text, 'prev', prev or 'active')
   if kind == FAIL and made >= attempts then
     call('XADD', K.events, '*', 'event', 'retries-exhausted', 'jobId', job_id, 'attemptsMade', made)
   end
@@ -104,7 +104,7 @@ local function settle(s, now, look_for_children)
   if call('LREM', K.active, -1, job_id) == 0 then
     return -3
   end
-  local job = redis.pcall('HMGET', key, 'atm', 'deid', 'priority', 'name', 'parent')
+  local job = redis.pcall('HMGET', key, 'atm', 'deid', 'priority', 'name', 'parent', 'toril:cancel')
   if job.err or (not job[4] and call('EXISTS', key) == 0) then
     return -1
   end
@@ -113,6 +113,11 @@ local function settle(s, now, look_for_children)
   if refused == -9 or (refused == -4 and kind == COMPLETE) then
     finish(job_id, key, now, FAIL, IN_THE_WAY[refused], '[]', -1, s[9], made, job[2], job[5])
     return refused
+  end
+  if job[6] and kind ~= COMPLETE and kind ~= FAIL then
+    local reason = job[6] == '' and 'cancelled' or 'cancelled: ' .. job[6]
+    finish(job_id, key, now, FAIL, reason, '[]', -1, math.huge, made, job[2], job[5])
+    return 0
   end
   if kind == COMPLETE or kind == FAIL then
     finish(job_id, key, now, kind, s[4], s[5], s[6], s[9], made, job[2], job[5])
