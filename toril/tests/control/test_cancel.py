@@ -205,6 +205,25 @@ async def test_a_cancelled_child_tells_its_parent(queue: toril.Queue) -> None:
         assert list((await node.job.get_ignored_failures()).values()) == ["cancelled: skip it"]
 
 
+async def test_a_cancel_before_the_run_s_first_step_is_heeded(
+    queue: toril.Queue, running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin = toril.Worker._begin
+
+    def begin_and_cancel(worker: toril.Worker, job_id: str, fields: dict[bytes, bytes], token: str) -> None:
+        begin(worker, job_id, fields, token)
+        worker._cancel({job_id: "too soon"})
+
+    monkeypatch.setattr(toril.Worker, "_begin", begin_and_cancel)
+
+    async def handler(job: toril.Job) -> None: ...
+
+    async with running(handler):
+        job = await queue.add("x")
+        with pytest.raises(toril.JobFailed, match="cancelled: too soon"):
+            await job.wait(5)
+
+
 async def test_cancels_and_ends_at_the_same_moment_leave_one_end_each(
     queue: toril.Queue, running: Running
 ) -> None:

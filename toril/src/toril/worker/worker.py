@@ -330,14 +330,19 @@ class Worker:
         for job_id in job_ids:
             run = self._running.get(job_id)
             if run is not None:
-                run.task.cancel(LockLost)
+                self._interrupt(run, LockLost)
+
+    def _interrupt(self, run: _Run, mark: type[Exception]) -> None:
+        # A task that is cancelled before its first step never takes it, and would settle nothing.
+        assert self._loop is not None
+        self._loop.call_soon(run.task.cancel, mark)
 
     def _cancel(self, reasons: Mapping[str, str]) -> None:
         for job_id, reason in reasons.items():
             run = self._running.get(job_id)
             if run is not None and not run.job.cancelled:
                 run.job.mark_cancelled(reason)
-                run.task.cancel(CancelAsked)
+                self._interrupt(run, CancelAsked)
 
     def _refused(self, settlement: Settlement, code: int) -> None:
         if code in HAS_CHILDREN:
@@ -370,8 +375,8 @@ class Worker:
         tasks = {run.task for run in self._running.values()}
         if tasks:
             logger.warning("worker %s hands %d running jobs back", self.name, len(tasks))
-            for task in tasks:
-                task.cancel(HandBack)
+            for run in self._running.values():
+                self._interrupt(run, HandBack)
             await asyncio.wait(tasks, timeout=5.0)
         await self._settle_calls(cycle, max(limit, asyncio.get_running_loop().time() + 5.0))
         self.handed_back += len(tasks)
