@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from typing import Any, Unpack, cast
 
 from .definition import JobDecorator, JobDefinition, Payload
@@ -63,6 +63,7 @@ class Toril:
         self._definitions: dict[tuple[str, str], JobDefinition[..., Any]] = {}
         self._schedules: dict[str, tuple[When, str, NewJob]] = {}
         self._queues: dict[str, Queue] = {}
+        self._make_queue: Callable[[str], Queue] = self._new_queue
         self._flows: FlowProducer | None = None
         self._workers: list[Worker] = []
         self._stop_asked = False
@@ -140,8 +141,11 @@ class Toril:
     def queue(self, name: str) -> Queue:
         """Return the queue of this name, one object for all callers."""
         if name not in self._queues:
-            self._queues[name] = Queue(name, self.url, prefix=self.prefix)
+            self._queues[name] = self._make_queue(name)
         return self._queues[name]
+
+    def _new_queue(self, name: str) -> Queue:
+        return Queue(name, self.url, prefix=self.prefix)
 
     @property
     def flows(self) -> FlowProducer:
@@ -242,14 +246,9 @@ class Toril:
         limits = self._limits(queues, concurrency)
         await self.apply_schedules(list(limits))
         workers = [
-            Worker(
+            self.make_worker(
                 name,
-                Dispatch(name, self.definitions),
-                url=self.url,
-                prefix=self.prefix,
-                concurrency=limit,
-                backoffs=self._backoffs,
-                middleware=self._middleware,
+                limit,
                 drain_timeout=drain_timeout,
                 lock_duration=lock_duration,
                 stalled_interval=stalled_interval,
@@ -268,6 +267,55 @@ class Toril:
         for result in results:
             if isinstance(result, BaseException):
                 raise result
+
+    def make_worker(
+        self,
+        queue: str,
+        concurrency: int = 10,
+        *,
+        drain_timeout: float = 30.0,
+        lock_duration: float = 30.0,
+        stalled_interval: float = 30.0,
+    ) -> Worker:
+        """Return a worker of one queue, for whoever runs it himself; see `run_worker`."""
+        return Worker(
+            queue,
+            Dispatch(queue, self.definitions),
+            url=self.url,
+            prefix=self.prefix,
+            concurrency=concurrency,
+            backoffs=self._backoffs,
+            middleware=self._middleware,
+            drain_timeout=drain_timeout,
+            lock_duration=lock_duration,
+            stalled_interval=stalled_interval,
+        )
+
+    @contextlib.contextmanager
+    def redirected(
+        self,
+        url: str | None = None,
+        *,
+        prefix: str | None = None,
+        queue: Callable[[str], Queue] | None = None,
+        flows: FlowProducer | None = None,
+    ) -> Iterator[None]:
+        """Use another server, prefix or kind of queue while the block runs; see `toril.testing`.
+
+        Queues that were made before are not used meanwhile, and not closed.
+
+        Args:
+            url, prefix: As of `Toril`; None leaves them as they are.
+            queue: Makes the queues that `queue` returns.
+            flows: What `flows` returns.
+        """
+        kept = (self._url, self.prefix, self._make_queue, self._queues, self._flows)
+        self._url, self.prefix = url or self._url, prefix or self.prefix
+        self._make_queue, self._queues, self._flows = queue or self._make_queue, {}, flows
+        try:
+            yield
+        finally:
+            self._url, self.prefix, self._make_queue, self._queues, self._flows = kept
 
     def _limits(self, queues: Sequence[str] | Mapping[str, int] | None, concurrency: int) -> dict[str, int]:
         known = {definition.queue for definition in self.definitions}

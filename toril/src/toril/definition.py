@@ -62,6 +62,11 @@ class Payload:
         self._struct = msgspec.defstruct("Payload", fields, rename="camel", kw_only=True)
         self._names = [parameter.name for parameter in parameters]
 
+    @property
+    def wire_names(self) -> dict[str, str]:
+        """The handler's parameters with their names on the wire."""
+        return dict(zip(self._struct.__struct_fields__, self._struct.__struct_encode_fields__, strict=True))
+
     def encode(self, args: tuple[object, ...], kwargs: dict[str, object]) -> Json:
         """Check arguments and return them as the wire has them. Raises InvalidPayload."""
         try:

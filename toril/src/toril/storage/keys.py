@@ -6,6 +6,9 @@ import base64
 
 from ..errors import InvalidOption
 
+LOCK_SUFFIX = b":lock"
+"""What the key of a running job's lock ends with."""
+
 
 class Keys:
     """The keys of one queue: `<prefix>:<queue>:<part>`.
@@ -20,6 +23,7 @@ class Keys:
         "base",
         "cancels",
         "client",
+        "clock",
         "completed",
         "delayed",
         "events",
@@ -68,6 +72,7 @@ class Keys:
         self.repeat = base + "repeat"
         self.retention = base + "toril:retention"
         self.cancels = base + "toril:cancels"
+        self.clock = base + "toril:clock"
         self.client = f"{prefix}:{base64.b64encode(queue.encode()).decode()}"
         """What the names of a queue's connections begin with, by which BullMQ finds its workers."""
         self.all: tuple[str, ...] = (

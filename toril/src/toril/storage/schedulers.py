@@ -13,6 +13,7 @@ from ..errors import InvalidPayload
 from ..job import Json, NewJob
 from ..schedule import Scheduler, When, is_late
 from . import scripts
+from .clock import server_ms
 from .connection import Connection, Reply
 from .jobs import Fields, pair
 from .keys import Keys
@@ -73,18 +74,14 @@ class SchedulerStore:
     async def _run(self, script: str, *args: str | bytes | int) -> Reply:
         return await scripts.run(self._connection, script, self._keys.all, self._keys.base, *args)
 
-    async def _now_ms(self) -> int:
-        seconds, micros = await self._connection.call("TIME")
-        return int(seconds) * 1000 + int(micros) // 1000
-
     async def upsert(self, scheduler_id: str, when: When, job: NewJob) -> bool:
         """Make or change a scheduler; returns whether anything changed."""
-        wire = _encode(Declared(scheduler_id, when, job), "", await self._now_ms())
+        wire = _encode(Declared(scheduler_id, when, job), "", await server_ms(self._connection, self._keys))
         return bool(await self._run("upsert_scheduler", msgspec.msgpack.encode(wire)))
 
     async def apply(self, owner: str, release: int, schedules: Sequence[Declared]) -> Applied:
         """Put an app's schedules in place of those that it declared before, all at once."""
-        now_ms = await self._now_ms()
+        now_ms = await server_ms(self._connection, self._keys)
         wire = [_encode(each, owner, now_ms) for each in schedules]
         reply = await self._run("apply_schedules", msgspec.msgpack.encode((owner, release, wire)))
         if reply[0] == -1:

@@ -52,21 +52,56 @@ def source(name: str) -> str:
 
 
 @cache
+def moved_source(name: str) -> str:
+    """The text of a script for a queue on a moved clock, see storage/clock.py."""
+    prelude = resources.files(__package__) / "lua" / "prelude" / "moved_clock.lua"
+    return f"{prelude.read_text(encoding='utf-8')}{source(name)}"
+
+
+@cache
 def sha(name: str) -> str:
     """The SHA by which the server knows the script."""
     return hashlib.sha1(source(name).encode()).hexdigest()
 
 
+@cache
+def moved_sha(name: str) -> str:
+    """The SHA by which the server knows the script of a queue on a moved clock."""
+    return hashlib.sha1(moved_source(name).encode()).hexdigest()
+
+
+_moved: set[str] = set()
+
+
+def is_moved(base: str) -> bool:
+    """Whether the queue of these keys is on a moved clock; never in production."""
+    return base in _moved
+
+
+def move(base: str) -> None:
+    """From now on call the scripts of this queue so that they follow its moved clock."""
+    _moved.add(base)
+
+
+def move_back(base: str) -> None:
+    """From now on call the scripts of this queue plainly."""
+    _moved.discard(base)
+
+
 async def run(connection: Connection, name: str, keys: tuple[str, ...], *args: Argument) -> Reply:
-    """Call the script `name` with complete keys.
+    """Call the script `name` with complete keys; `args` begin with the base of the queue's keys.
 
     Raises:
         ConnectionFailed: the server cannot be reached, or the connection broke.
         ServerRefused: the server answered with an error.
     """
+    moved = bool(_moved) and args[0] in _moved
     try:
-        return await connection.call("EVALSHA", sha(name), len(keys), *keys, *args)
+        return await connection.call(
+            "EVALSHA", moved_sha(name) if moved else sha(name), len(keys), *keys, *args
+        )
     except ServerRefused as error:
         if error.code != "NOSCRIPT":
             raise
-    return await connection.call("EVAL", source(name), len(keys), *keys, *args)
+    text = moved_source(name) if moved else source(name)
+    return await connection.call("EVAL", text, len(keys), *keys, *args)

@@ -76,6 +76,11 @@ class Cycle:
         """How many slots are free."""
         return self._free
 
+    @property
+    def idle(self) -> bool:
+        """Whether the queue had nothing more to run, and all that has ended is settled."""
+        return self.dry.is_set() and not self._finished and not self._calls and not self._pump_due
+
     def feed(self) -> None:
         """Fetch for the free slots: there may be jobs."""
         self._hungry = True

@@ -145,6 +145,7 @@ class Worker:
         self._ended = False
         self.ready = asyncio.Event()
         """Set once the server has answered this worker."""
+        self.begun = 0
         self.completed = 0
         self.failed = 0
         self.retried = 0
@@ -159,6 +160,20 @@ class Worker:
     def finished(self) -> int:
         """How many runs have ended."""
         return self.completed + self.failed + self.retried
+
+    async def look(self) -> None:
+        """Look for jobs now, and return when none is left that may run, and none runs."""
+        cycle = self._cycle
+        assert cycle is not None, "the worker does not run"
+        cycle.feed()
+        while self._running or not cycle.idle:
+            if not self._running:
+                await cycle.dry.wait()
+            await asyncio.sleep(0.001 if self._running else 0)
+
+    async def execute(self, job: Job) -> Settlement | None:
+        """Run a job's handler in this task and return how it would be settled; sends nothing."""
+        return await self._executor.run(job, "", lambda: None)
 
     @property
     def last_success(self) -> float | None:
@@ -302,6 +317,7 @@ class Worker:
 
     def _begin(self, job_id: str, fields: Fields, token: str) -> None:
         assert self._loop is not None
+        self.begun += 1
         job = Job(self.queue, job_id, fields)
         self._running[job_id] = _Run(job, token, self._loop.create_task(self._run_job(job, token)))
 
