@@ -13,7 +13,8 @@ if call('EXISTS', K.base .. job_id) == 0 then
 end
 for _, state in ipairs({ 'failed', 'completed' }) do
   if call('ZREM', K[state], job_id) == 1 then
-    retry(job_id, state, ARGV[3] == '1')
+    local readable, opts = pcall(cjson.decode, call('HGET', K.base .. job_id, 'opts') or '{}')
+    retry(job_id, state, ARGV[3] == '1', readable and type(opts) == 'table' and opts.lifo)
     wake()
     return 0
   end

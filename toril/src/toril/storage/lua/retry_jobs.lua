@@ -18,7 +18,7 @@ if #ids > 0 then
   call('ZREM', K[ARGV[2]], unpack(ids))
   for _, job_id in ipairs(ids) do
     if call('EXISTS', K.base .. job_id) == 1 then
-      retry(job_id, ARGV[2], ARGV[5] == '1')
+      retry(job_id, ARGV[2], ARGV[5] == '1', false)
     end
   end
   wake()
