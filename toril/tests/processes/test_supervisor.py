@@ -87,7 +87,8 @@ async def test_a_blocked_worker_ends_too_when_its_supervisor_was_killed(
 
 
 async def test_sigterm_drains_all(queue: toril.Queue, tmp_path: Path) -> None:
-    async with worker(tmp_path, queue.url, queue.name, "--processes", "2", "--concurrency", "1") as command:
+    one = ("--queue", f"{queue.name}=1")
+    async with worker(tmp_path, queue.url, queue.name, "--processes", "2", *one) as command:
         await until(lambda: len(command.pids()) == 2)
         jobs = [await queue.add("long", {"n": n, "seconds": 1.0}) for n in range(4)]
         await until(lambda: len(command.ledger("long")) == 2)

@@ -78,7 +78,7 @@ def worker(
     ] = "0.0.0.0",
     max_age: Annotated[
         float,
-        typer.Option(help="Seconds without an answer of the server: too long.", rich_help_panel=PROBES),
+        typer.Option(help="Not live after so many seconds without an answer.", rich_help_panel=PROBES),
     ] = MAX_AGE,
 ) -> None:
     """Run the declared jobs until Ctrl-C or SIGTERM; a second one hands running jobs back.
