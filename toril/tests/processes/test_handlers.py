@@ -14,6 +14,7 @@ from types import ModuleType
 import pytest
 
 import toril
+from toril.sandbox.errors import from_wire, to_wire
 
 from .conftest import Running, is_gone, until, wait_gone
 
@@ -81,6 +82,20 @@ async def test_outcomes_steer_from_a_process(
             found = await queue.get_job(failed.id)
             assert found is not None
             assert found.attempts_made == 1
+
+
+def test_every_outcome_travels_whole() -> None:
+    outcomes = [
+        toril.Fail("never"),
+        toril.RateLimited(3, "told so"),
+        toril.Retry(1.5),
+        toril.Snooze(2, "later"),
+        toril.WaitForChildren("two"),
+    ]
+    assert {type(each) for each in outcomes} == set(toril.Outcome.__subclasses__())
+    for sent in (*outcomes, toril.InvalidPayload("no number")):
+        got = from_wire(to_wire(sent))
+        assert (type(got), str(got), vars(got)) == (type(sent), str(sent), vars(sent))
 
 
 @pytest.mark.parametrize(

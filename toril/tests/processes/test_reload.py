@@ -40,6 +40,7 @@ def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
         SourceWatch([tmp_path / "nowhere"])
 
 
+@pytest.mark.slow
 async def test_a_change_restarts_and_a_mistake_waits_for_the_next(queue: toril.Queue, tmp_path: Path) -> None:
     source = APP.format(queue=queue.name)
     file = tmp_path / "shop.py"

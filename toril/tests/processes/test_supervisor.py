@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import pty
+import random
 import signal
 import subprocess
 import sys
@@ -53,6 +54,30 @@ async def test_a_killed_process_is_started_again_and_its_jobs_run_elsewhere(
         await until(lambda: len(command.pids()) == 3)
         assert {n for pid, n in command.ledger("done") if pid != victim} == {"0", "1", "2", "3"}
         command.process.send_signal(signal.SIGINT)
+        assert await command.ends() == 0
+
+
+@pytest.mark.slow
+async def test_many_kills_lose_no_job(queue: toril.Queue, tmp_path: Path) -> None:
+    draw = random.Random(7)
+    options = ("--processes", "3", "--concurrency", "5", "--max-crashes", "99", *QUICK)
+    async with worker(tmp_path, queue.url, queue.name, *options) as command:
+        await until(lambda: len(command.pids()) == 3)
+        jobs = await queue.add_many([toril.NewJob("short", {"n": n}) for n in range(3000)])
+        for kills in range(1, 7):
+            await until(lambda count=300 * kills: len(command.ledger("short")) >= count)  # type: ignore[misc]
+            os.kill(draw.choice([pid for pid in command.pids() if alive(pid)]), signal.SIGKILL)
+
+        async def all_final() -> bool:
+            counts = await queue.get_job_counts()
+            return counts["completed"] + counts["failed"] == len(jobs)
+
+        await until(all_final, 40)
+        failed = await queue.get_jobs(toril.JobState.FAILED)
+        assert {job.failed_reason for job in failed} <= {"job stalled more than allowable limit"}
+        done = {int(n) for _, n in command.ledger("short")} | {job.data["n"] for job in failed}
+        assert done == set(range(len(jobs)))
+        command.process.send_signal(signal.SIGTERM)
         assert await command.ends() == 0
 
 
