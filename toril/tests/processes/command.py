@@ -59,6 +59,15 @@ async def held(seconds: float) -> int:
         raise
     return os.getpid()
 
+@app.job({queue!r}, name="fork")
+async def fork() -> None:
+    child = os.fork()
+    if child == 0:
+        time.sleep(600)
+        os._exit(0)
+    note("fork", child, 0)
+    os.kill(os.getpid(), signal.SIGKILL)
+
 @app.job({queue!r}, name="poison")
 async def poison() -> None:
     os.kill(os.getpid(), signal.SIGKILL)

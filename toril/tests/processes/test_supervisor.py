@@ -57,6 +57,20 @@ async def test_a_killed_process_is_started_again_and_its_jobs_run_elsewhere(
         assert await command.ends() == 0
 
 
+async def test_what_a_dead_process_has_forked_holds_nothing_up(queue: toril.Queue, tmp_path: Path) -> None:
+    async with worker(tmp_path, queue.url, queue.name, "--processes", "2") as command:
+        await until(lambda: len(command.pids()) == 2)
+        await queue.add("fork", {})
+        try:
+            await until(lambda: len(command.pids()) == 3)
+            assert await (await queue.add("short", {"n": 1})).wait(20) == 1
+        finally:
+            for pid in command.pids("fork"):
+                os.kill(pid, signal.SIGKILL)
+        command.process.send_signal(signal.SIGTERM)
+        assert await command.ends() == 0
+
+
 @pytest.mark.slow
 async def test_many_kills_lose_no_job(queue: toril.Queue, tmp_path: Path) -> None:
     draw = random.Random(7)

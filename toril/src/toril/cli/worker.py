@@ -130,7 +130,11 @@ def worker(
                 second_signal_forces=line is None,
             )
 
-    handed_back = run(serve())
+    try:
+        handed_back = run(serve())
+    finally:
+        if line is not None:
+            line.close()
     sys.exit(Exit.HANDED_BACK if handed_back else Exit.DRAINED)
 
 

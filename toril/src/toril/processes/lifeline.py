@@ -40,6 +40,8 @@ class Lifeline:
         self._line = line
         self._unsent = b""
         self._force: Callable[[], None] | None = None
+        self._closed = False
+        self._thread: threading.Thread | None = None
 
     @classmethod
     def inherited(cls) -> Self | None:
@@ -62,12 +64,15 @@ class Lifeline:
                 while self._line.recv(64):
                     if self._force is not None:
                         self._force()
+            if self._closed:
+                return
             logger.warning("the supervisor of worker process %d has died; draining", os.getpid())
             os.kill(os.getpid(), signal.SIGTERM)
             time.sleep(drain_timeout + GRACE)
             os._exit(Exit.HANDED_BACK)
 
-        threading.Thread(target=listen, name="toril-lifeline", daemon=True).start()
+        self._thread = threading.Thread(target=listen, name="toril-lifeline", daemon=True)
+        self._thread.start()
 
     def on_force(self, callback: Callable[[], None]) -> None:
         """Call this, in the watching thread, when the supervisor wants running jobs to be handed back.
@@ -83,3 +88,12 @@ class Lifeline:
         with contextlib.suppress(OSError):  # the watching thread sees why
             sent = self._line.send(self._unsent, socket.MSG_DONTWAIT)
             self._unsent = self._unsent[sent:]
+
+    def close(self) -> None:
+        """Let go of the line and end the thread: none may run while the interpreter ends."""
+        self._closed = True
+        with contextlib.suppress(OSError):
+            self._line.shutdown(socket.SHUT_RDWR)
+        if self._thread is not None:
+            self._thread.join(1.0)
+        self._line.close()

@@ -17,6 +17,8 @@ from ..health import ProcessReport
 from .lifeline import FORCE, VARIABLE
 
 _LINE_LIMIT = 1 << 20
+_LINE_TIMEOUT = 0.5
+"""Seconds that the line of a process which has ended may take to end."""
 
 
 class Member:
@@ -118,8 +120,10 @@ class Member:
     async def ended(self) -> int:
         """Wait for its end and return its exit code; negative if a signal killed it."""
         code = await self._process.wait()
-        if self._reader is not None:
-            await asyncio.wait([self._reader])
+        if self._reader is not None and not self._reader.done():
+            # What a handler has forked may hold the line open still.
+            await asyncio.wait([self._reader], timeout=_LINE_TIMEOUT)
+            self._reader.cancel()
         return code
 
     async def end(self, limit: float) -> int:
