@@ -86,6 +86,8 @@ async def test_outcomes_steer_from_a_process(
 
 def test_every_outcome_travels_whole() -> None:
     outcomes = [
+        toril.Cancelled("by me"),
+        toril.DeadlineExceeded("too late"),
         toril.Fail("never"),
         toril.RateLimited(3, "told so"),
         toril.Retry(1.5),
@@ -162,6 +164,19 @@ async def test_a_time_limit_kills_the_process(
         assert is_gone(pid)
         wait_gone(beside)
         assert await (await queue.add("pid")).wait(20) != pid
+
+
+async def test_cancelling_the_job_kills_the_process(
+    queue: toril.Queue, running: Running, handlers: ModuleType
+) -> None:
+    async with running(handlers.act, run_in="process"):
+        job = await queue.add("burn", attempts=3)
+        pid, beside = await burning(job, queue)
+        await job.cancel("no more wanted")
+        with pytest.raises(toril.JobFailed, match="cancelled: no more wanted"):
+            await job.wait(20)
+        assert is_gone(pid)
+        wait_gone(beside)
 
 
 async def test_a_forced_stop_kills_the_process_and_hands_the_job_back(

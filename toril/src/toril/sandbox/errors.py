@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .. import outcome
 from ..errors import HandlerRaised, InvalidPayload
-from ..failure import reason_of, trace_of
+from ..failure import bounded, reason_of, trace_of
 from .wire import Raised
 
 
@@ -23,9 +23,9 @@ def to_wire(error: BaseException) -> Raised:
         if each is InvalidPayload or (each is getattr(outcome, each.__name__, None)):
             kind = each.__name__
             attributes = {
-                name: value
+                name: bounded(value) if isinstance(value, str) else value
                 for name, value in vars(error).items()
-                if value is None or isinstance(value, int | float)
+                if value is None or isinstance(value, str | int | float)
             }
             break
     return Raised(kind, type(error).__name__, reason_of(error), trace_of(error), attributes)

@@ -40,7 +40,7 @@ class Raised(msgspec.Struct, tag="raised"):
     type_name: str
     text: str
     trace: str
-    attributes: dict[str, int | float | bool | None]
+    attributes: dict[str, str | int | float | bool | None]
 
 
 Answer = Begun | Done | Raised
