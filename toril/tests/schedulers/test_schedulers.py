@@ -7,9 +7,11 @@ import json
 import time
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 
 import toril
+from toril.storage.schedulers import Advance, Declared, SchedulerStore, _encode
 
 from .conftest import Look, Working, instant
 
@@ -291,3 +293,58 @@ async def test_what_cannot_be_read_here_is_parked(queue: toril.Queue, working: W
         while await look.pending() != [newest]:
             await asyncio.sleep(0.01)
     assert runs.jobs == []
+
+
+async def test_a_time_that_old_and_new_pattern_share_is_kept(queue: toril.Queue, look: Look) -> None:
+    await queue.upsert_job_scheduler("s", HOURLY, "n")
+    due = await look.due("s")
+    assert await queue.upsert_job_scheduler("s", toril.Cron("0,59 * * * *"), "n")
+    assert await look.due("s") in (due, due - 60_000)
+    await queue.upsert_job_scheduler("t", HOURLY, "n")
+    assert await queue.upsert_job_scheduler("t", toril.Cron("0 */1 * * *"), "n")
+    assert await look.due("t") == due
+    assert len(await look.pending()) == 2
+
+
+@pytest.mark.parametrize("place", ["delayed", "active"])
+async def test_a_change_that_was_long_on_its_way_ends_nothing(
+    queue: toril.Queue, look: Look, place: str
+) -> None:
+    """The times that it was reckoned with have all passed and been run."""
+    await queue.upsert_job_scheduler("s", toril.Cron("* * * * * *"), "n", 1)
+    newest, keys = await look.newest("s"), queue.store.keys
+    if place == "active":
+        await look.call("ZREM", keys.delayed, newest)
+        await look.call("LPUSH", keys.active, newest)
+    changed = Declared("s", toril.Cron("*/1 * * * * *"), toril.NewJob("n", 2))
+    stale = msgspec.msgpack.encode(_encode(changed, "", instant(newest) - 10_000))
+    await queue.schedulers._run("upsert_scheduler", stale)
+    assert await look.newest("s") == newest
+    assert (await look.fields("s"))["pattern"] == "*/1 * * * * *"
+    if place == "delayed":
+        assert await look.pending() == [newest]
+
+
+async def test_a_lost_answer_runs_no_job_that_was_left_out(
+    queue: toril.Queue, working: Working, look: Look, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server has left the late job out, and the connection breaks before it can say so."""
+    real = SchedulerStore.advance
+    answers: list[Advance] = []
+
+    async def advance(self: SchedulerStore, scheduler_id: str, taken: str, token: str) -> Advance:
+        answers.append(await real(self, scheduler_id, taken, token))
+        if len(answers) == 1:
+            raise toril.ConnectionFailed("cut off")
+        return answers[-1]
+
+    monkeypatch.setattr(SchedulerStore, "advance", advance)
+    await queue.upsert_job_scheduler("s", toril.Cron("0 * * * *", missed=toril.Missed.skip()), "n")
+    await look.let_pass("s", 7200)
+    async with working() as runs:
+        async with asyncio.timeout(10):
+            while len(answers) < 2:
+                await asyncio.sleep(0.01)
+        await queue.upsert_job_scheduler("t", toril.Every(3600), "n")
+        await runs.count(1)
+        assert [job.scheduler_id for job in runs.jobs] == ["t"]

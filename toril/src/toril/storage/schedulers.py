@@ -105,6 +105,10 @@ class SchedulerStore:
         code = await self._run("advance_scheduler", blob)
         return Advance.LEFT_OUT if code == 2 else Advance.DONE
 
+    async def stands(self, job_id: str) -> bool:
+        """Whether there is such a job."""
+        return bool(await self._connection.call("EXISTS", self._keys.job(job_id)))
+
     async def remove(self, scheduler_id: str) -> bool:
         """Remove a scheduler and its next job; returns whether there was one."""
         return bool(await self._run("remove_scheduler", scheduler_id) == 0)

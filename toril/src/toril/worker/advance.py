@@ -34,15 +34,18 @@ class Advancer:
         Raises:
             Snooze: only a worker of the scheduler's maker can tell when the next run is.
         """
-        pause = 0.05
+        pause, tried = 0.05, False
         while True:
             try:
                 done = await self._store.advance(scheduler_id, job.id, token)
+                if tried and not await self._store.stands(job.id):
+                    # The answer that was lost had said so.
+                    done = Advance.LEFT_OUT
                 break
             except (ConnectionFailed, ServerRefused) as error:
                 logger.warning("scheduler %s cannot go on: %s; trying again", scheduler_id, error)
                 await asyncio.sleep(pause)
-                pause = min(pause * 2, MAX_PAUSE)
+                pause, tried = min(pause * 2, MAX_PAUSE), True
         if done is Advance.UNREADABLE:
             logger.error(
                 "scheduler %s cannot be read here; job %s is parked for a worker that can",

@@ -98,8 +98,8 @@ local function remove_scheduler(id)
   return true
 end
 
--- When the first job of a changed scheduler is due; nil when no run is left. `pending`: its old job
--- had not begun, and is taken away.
+-- When the first job of a changed scheduler is due; nil when none is to be made now. `pending`: its
+-- old job had not begun, and is taken away.
 local function first_run(s, before, pending, same_timing, now)
   if pending and (same_timing or before <= now) then
     return before
@@ -119,12 +119,15 @@ local function first_run(s, before, pending, same_timing, now)
     return at
   end
   for _, at in ipairs(s.first) do
-    -- One that has passed meanwhile, or is running, was made already.
-    local made = before and (before > at and at <= now or before == at)
+    -- The old pattern may have had this time, too, and its job have run.
+    local made = before and at <= (pending and now or before)
     if not made and call('EXISTS', K.base .. job_at(s.id, at)) == 0 then
       return at
     end
   end
+  -- All have passed on the way here. A job that was taken away comes back; one that is running makes
+  -- the next one itself, or that is taken for lost and made.
+  return pending and before or nil
 end
 
 -- Make or change a scheduler and its next job; returns whether anything changed. An unchanged one is
@@ -139,7 +142,8 @@ local function upsert(s, now)
   local same_timing = before and says(key, TIMING, s.definition)
   local pending = before and take_away(job_at(s.id, before))
   local at = first_run(s, before, pending, same_timing, now)
-  if not at or at > (tonumber(s.definition.endDate) or at) then
+  local over = not at and #s.first == 0
+  if over or at and at > (tonumber(s.definition.endDate) or at) then
     return remove_scheduler(s.id)
   end
   local made = call('HGET', key, 'ic') or 1
@@ -150,6 +154,8 @@ local function upsert(s, now)
   end
   call('HSET', key, 'ic', made, 'offset', s.definition.offset or (every and ms(at % every)) or '0')
   set_own(key, s.own)
-  make(s.id, at, s.definition.name, s.definition.data or '{}', s.opts, s.priority, s.lifo, now)
+  if at then
+    make(s.id, at, s.definition.name, s.definition.data or '{}', s.opts, s.priority, s.lifo, now)
+  end
   return true
 end
