@@ -69,6 +69,7 @@ def test_what_bullmq_refuses_is_refused(pattern: str) -> None:
 
 
 @pytest.mark.node
+@pytest.mark.slow
 def test_the_corpus_is_what_node_says_today() -> None:
     if not (shutil.which("node") and (NODE / "node_modules" / "bullmq").is_dir()):
         pytest.skip("Node or its packages are missing: cd tests/node && npm install")

@@ -348,3 +348,27 @@ async def test_a_lost_answer_runs_no_job_that_was_left_out(
         await queue.upsert_job_scheduler("t", toril.Every(3600), "n")
         await runs.count(1)
         assert [job.scheduler_id for job in runs.jobs] == ["t"]
+
+
+@pytest.mark.parametrize("kind", ["every", "cron"])
+async def test_a_change_amid_catching_up_leaves_no_run_out(
+    queue: toril.Queue, working: Working, look: Look, kind: str
+) -> None:
+    hours = toril.Cron("0 * * * *", missed=toril.Missed.all())
+    when = toril.Every(3600, missed=toril.Missed.all()) if kind == "every" else hours
+    await queue.upsert_job_scheduler("s", when, "n", 0)
+    first = await look.let_pass("s", 6 * 3600)
+    for change in range(1, 4):
+        taken = await look.newest("s")
+        # A worker has taken it, and not moved the schedule on yet.
+        await look.call("ZREM", queue.store.keys.delayed, taken)
+        await look.call("LPUSH", queue.store.keys.active, taken)
+        assert await queue.upsert_job_scheduler("s", when, "n", change)
+        assert await look.newest("s") == taken
+        await queue.schedulers.advance("s", taken, "")
+        assert await look.due("s") == first + change * 3_600_000
+        newest = await queue.get_job(await look.newest("s"))
+        assert newest is not None
+        assert newest.data == change
+        await look.call("LREM", queue.store.keys.wait, 0, newest.id)
+        await look.call("ZADD", queue.store.keys.delayed, 1, newest.id)

@@ -43,6 +43,7 @@ def encode_scheduler(
         "id": scheduler_id,
         "definition": definition,
         "own": _encode_own(owner, when.missed),
+        "catch_up": when.missed.kind == "all",
         "first": first,
         "opts": job_options(template, {**_repeat(when), "count": 1}),
         "priority": options.priority,

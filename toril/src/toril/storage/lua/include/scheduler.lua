@@ -104,6 +104,9 @@ local function first_run(s, before, pending, same_timing, now)
   if pending and (same_timing or before <= now) then
     return before
   end
+  if s.catch_up and same_timing and is_alive(job_at(s.id, before)) then
+    return nil -- it may be behind: it makes the next one itself
+  end
   local every = tonumber(s.definition.every)
   if every then
     local at = s.first[1]
@@ -131,7 +134,8 @@ local function first_run(s, before, pending, same_timing, now)
 end
 
 -- Make or change a scheduler and its next job; returns whether anything changed. An unchanged one is
--- left as it is. s: {id, definition {field: value} of the hash, own, first {ms, …}, opts, priority, lifo}
+-- left as it is. s: {id, definition {field: value} of the hash, own, catch_up: missed runs are made up,
+-- first {ms, …}, opts, priority, lifo}
 local function upsert(s, now)
   local key = K.schedulers .. ':' .. s.id
   local before = call('ZSCORE', K.schedulers, s.id)
@@ -152,7 +156,7 @@ local function upsert(s, now)
   for field, value in pairs(s.definition) do
     call('HSET', key, field, value)
   end
-  call('HSET', key, 'ic', made, 'offset', s.definition.offset or (every and ms(at % every)) or '0')
+  call('HSET', key, 'ic', made, 'offset', s.definition.offset or (every and ms((at or before) % every)) or '0')
   set_own(key, s.own)
   if at then
     make(s.id, at, s.definition.name, s.definition.data or '{}', s.opts, s.priority, s.lifo, now)
