@@ -90,6 +90,10 @@ def encode_options(options: JobOptions) -> str:
         wire["kl"] = options.keep_logs
     if options.timeout is not None:
         wire["timeout"] = _ms(options.timeout)
+    if options.size_limit is not None:
+        wire["sizeLimit"] = options.size_limit
+    if options.keep_traces is not None:
+        wire["stackTraceLimit"] = options.keep_traces
     if isinstance(options.deadline, datetime):
         wire["deadlineAt"] = round(options.deadline.timestamp() * 1000)
     elif options.deadline is not None:
@@ -124,18 +128,28 @@ def _read_deduplication(wire: dict[str, Any] | None) -> Deduplication | None:
     return Deduplication(wire["id"], ttl, **flags)
 
 
+def _data(new: NewJob) -> str:
+    text = encode_json(new.data, f"data of job {new.name!r}")
+    limit = new.options.size_limit
+    if limit is not None and (size := len(text.encode())) > limit:
+        raise InvalidPayload(
+            f"data of job {new.name!r} has {size} bytes, more than its size_limit of {limit}"
+        )
+    return text
+
+
 def add_arguments(new: NewJob) -> AddArguments:
     """Write one job as add_jobs.lua reads it.
 
     Raises:
-        InvalidPayload: its data cannot be written as JSON.
+        InvalidPayload: its data cannot be written as JSON, or is larger than its size_limit.
     """
     options = new.options
     dedup = options.deduplication
     return (
         options.job_id or "",
         new.name,
-        encode_json(new.data, f"data of job {new.name!r}"),
+        _data(new),
         encode_options(options),
         _ms(options.delay),
         options.priority,
@@ -150,7 +164,7 @@ def flow_arguments(base: str, new: NewJob, parent_place: int, has_children: bool
     """Write one job as add_flow.lua reads it; `base` is what its queue's keys begin with.
 
     Raises:
-        InvalidPayload: its data cannot be written as JSON.
+        InvalidPayload: its data cannot be written as JSON, or is larger than its size_limit.
     """
     options = new.options
     parent = options.parent
@@ -158,7 +172,7 @@ def flow_arguments(base: str, new: NewJob, parent_place: int, has_children: bool
         base,
         options.job_id or "",
         new.name,
-        encode_json(new.data, f"data of job {new.name!r}"),
+        _data(new),
         encode_options(options),
         _ms(options.delay),
         options.priority,
@@ -212,6 +226,8 @@ def decode_options(raw: bytes) -> JobOptions:
             keep_failed=_keep(wire.get("removeOnFail")),
             keep_logs=wire.get("kl"),
             deadline=_read_deadline(wire),
+            size_limit=wire.get("sizeLimit"),
+            keep_traces=wire.get("stackTraceLimit"),
             on_failure=next((policy for policy in OnFailure if wire.get(policy.value)), None),
         )
     except (AttributeError, KeyError, TypeError, ValueError, InvalidOption) as error:

@@ -101,6 +101,8 @@ class JobKeywords(TypedDict, total=False):
     on_failure: OnFailure | str | None
     keep_logs: int | None
     deadline: float | timedelta | datetime | None
+    size_limit: int | None
+    keep_traces: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +122,8 @@ class JobOptions:
         on_failure: What this job's failure does to its parent; see `OnFailure`.
         deadline: Seconds after it was added, or an aware datetime, after which it does not begin, and
             at which a run is cut; it fails then (toril's own, as `timeout`).
+        size_limit: Bytes that the data may have as JSON; more is refused when it is added.
+        keep_traces: How many stack traces of failed runs are kept, the newest; ten if None.
         keep_logs: How many log lines are kept, the newest; None keeps all.
     """
 
@@ -137,6 +141,8 @@ class JobOptions:
     on_failure: OnFailure | None = None
     keep_logs: int | None = None
     deadline: float | datetime | None = None
+    size_limit: int | None = None
+    keep_traces: int | None = None
 
     @classmethod
     def of(
@@ -156,6 +162,8 @@ class JobOptions:
         on_failure: OnFailure | str | None = None,
         keep_logs: int | None = None,
         deadline: float | timedelta | datetime | None = None,
+        size_limit: int | None = None,
+        keep_traces: int | None = None,
     ) -> JobOptions:
         """Check options and return them.
 
@@ -184,6 +192,8 @@ class JobOptions:
             on_failure=_on_failure(on_failure),
             keep_logs=None if keep_logs is None else whole(keep_logs, "keep_logs", 1, 2**31),
             deadline=_deadline(deadline),
+            size_limit=None if size_limit is None else whole(size_limit, "size_limit", 1, 2**53),
+            keep_traces=None if keep_traces is None else whole(keep_traces, "keep_traces", 0, 1000),
         )
 
 
@@ -264,6 +274,8 @@ class NewJob:
         on_failure: OnFailure | str | None = None,
         keep_logs: int | None = None,
         deadline: float | timedelta | datetime | None = None,
+        size_limit: int | None = None,
+        keep_traces: int | None = None,
     ) -> None:
         if not isinstance(name, str) or not name:
             raise InvalidOption("a job's name must be a non-empty text")
@@ -284,6 +296,8 @@ class NewJob:
             on_failure=on_failure,
             keep_logs=keep_logs,
             deadline=deadline,
+            size_limit=size_limit,
+            keep_traces=keep_traces,
         )
         object.__setattr__(self, "options", options)
 

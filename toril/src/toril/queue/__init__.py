@@ -1,5 +1,6 @@
 """Queue: produce, inspect, control. Each module of this package has the verbs of one kind."""
 
+from ..job import JobKeywords, JobOptions
 from .control import Control
 from .limits import Limits
 from .observing import Observing
@@ -16,10 +17,17 @@ class Queue(Producing, Reading, Observing, Publishing, Control, Limits, Scheduli
         name: The queue's name, without `:`.
         url: The server; by default the environment's TORIL_URL, else `valkey://127.0.0.1:6379/0`.
         prefix: What all keys begin with, as BullMQ's `prefix`.
+        defaults: Options of the jobs that this object adds, where they say nothing else.
 
     Raises:
-        InvalidOption: name, URL or prefix are wrong.
+        InvalidOption: name, URL, prefix or an option are wrong.
 
     Every method that talks to the server raises `ConnectionFailed` when it cannot be reached and
     `ServerRefused` when it answers with an error.
     """
+
+    def __init__(
+        self, name: str, url: str | None = None, *, prefix: str = "bull", defaults: JobKeywords | None = None
+    ) -> None:
+        super().__init__(name, url, prefix=prefix)
+        self._defaults = JobOptions.of(**(defaults or {}))

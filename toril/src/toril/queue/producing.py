@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import fields, replace
 from typing import Unpack
 
 from ..codec import AddArguments, add_arguments, flow_arguments
 from ..errors import InvalidOption, JobError, ParentMissing, ParentTaken
-from ..job import JobKeywords, Json, NewJob
+from ..job import JobKeywords, JobOptions, Json, NewJob
 from ..record import Job
 from ..storage.flows import NO_PARENT, Refused, add_flow
 from ..storage.jobs import Added
@@ -16,6 +17,8 @@ from .steering import Steering
 
 CHUNK = 500
 """How many jobs one script call adds at the most, so that no call holds the server for long."""
+
+_PLAIN = JobOptions()
 
 _Pending = tuple[AddArguments, "asyncio.Future[tuple[Added, int]]"]
 
@@ -25,6 +28,7 @@ class Producing(Steering):
 
     def __init__(self, name: str, url: str | None = None, *, prefix: str = "bull") -> None:
         super().__init__(name, url, prefix=prefix)
+        self._defaults = JobOptions()
         self._pending: list[_Pending] = []
         self._flushes: set[asyncio.Task[None]] = set()
 
@@ -39,7 +43,7 @@ class Producing(Steering):
             InvalidPayload: the data cannot be written as JSON.
             ParentMissing, ParentTaken: see `parent` in `JobOptions`.
         """
-        new = NewJob(name, data, **options)
+        new = self._with_defaults(NewJob(name, data, **options))
         if new.options.parent is not None:
             return (await self._add_children([new]))[0]
         arguments = add_arguments(new)
@@ -50,6 +54,17 @@ class Producing(Steering):
         self._pending.append((arguments, future))
         added, now = await future
         return self.made(new, added, now, arguments)
+
+    def _with_defaults(self, new: NewJob) -> NewJob:
+        """Put the queue's defaults where the job's option is what it is without being given."""
+        if self._defaults == _PLAIN:
+            return new
+        given = {
+            field.name: value
+            for field in fields(JobOptions)
+            if (value := getattr(new.options, field.name)) != getattr(_PLAIN, field.name)
+        }
+        return NewJob.with_options(new.name, new.data, replace(self._defaults, **given))
 
     def _start_flush(self) -> None:
         pending, self._pending = self._pending, []
@@ -79,6 +94,7 @@ class Producing(Steering):
             InvalidPayload: a job's data cannot be written as JSON; none is added.
             ParentMissing, ParentTaken: of jobs with a `parent`; such jobs are all added or none.
         """
+        jobs = [self._with_defaults(job) for job in jobs]
         if any(job.options.parent is not None for job in jobs):
             return await self._add_children(jobs)
         arguments = [add_arguments(job) for job in jobs]
@@ -109,7 +125,7 @@ class Producing(Steering):
         """The job that was added at `now` (ms); for toril's own modules."""
         if arguments is None:
             arguments = add_arguments(new)
-        fields = {
+        raw = {
             b"name": arguments[1].encode(),
             b"data": arguments[2].encode(),
             b"opts": arguments[3].encode(),
@@ -117,7 +133,7 @@ class Producing(Steering):
             b"delay": b"%d" % arguments[4],
             b"priority": b"%d" % arguments[5],
         }
-        return Job(self, added.job_id, fields, created=added.status == 0)
+        return Job(self, added.job_id, raw, created=added.status == 0)
 
     async def close(self) -> None:
         """Send what is still to be added, then close. May be called more than once."""

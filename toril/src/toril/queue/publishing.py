@@ -47,6 +47,14 @@ class Publishing(QueueBase):
             raise InvalidOption(f"a custom event's name must be a non-empty text of one's own, not {name!r}")
         return await self._stream.publish(flat)
 
+    async def set_max_events(self, max_length: int) -> None:
+        """Let the stream keep about `max_length` events, by all clients; 10,000 unless set.
+
+        Raises:
+            InvalidOption: the length is not from 1 to a billion.
+        """
+        await self._limits.set(**{"opts.maxLenEvents": whole(max_length, "max_length", 1, 1_000_000_000)})
+
     async def trim_events(self, max_length: int) -> int:
         """Remove the oldest events but `max_length`; returns how many.
 

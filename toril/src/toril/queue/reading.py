@@ -59,6 +59,10 @@ class Reading(Steering):
         """
         return await self._bulk.counts()
 
+    async def get_meta(self) -> dict[str, str]:
+        """Read the queue's own settings as BullMQ keeps them: `paused`, `concurrency`, `max`, …"""
+        return await self._bulk.meta()
+
     async def count(self) -> int:
         """How many jobs are yet to be run: waiting, prioritized, delayed, or waiting for children."""
         counts = await self._bulk.counts()

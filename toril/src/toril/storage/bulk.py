@@ -38,6 +38,13 @@ class BulkStore:
         assert isinstance(reply, list)
         return dict(zip(STATES, reply, strict=True))
 
+    async def meta(self) -> dict[str, str]:
+        """Read the queue's meta hash."""
+        found = pair(await self._connection.call("HGETALL", self._keys.meta))
+        return {
+            name.decode("utf-8", "replace"): value.decode("utf-8", "replace") for name, value in found.items()
+        }
+
     async def priorities(self, priorities: list[int]) -> dict[int, int]:
         """Count the jobs that wait with each of some priorities."""
         reply = await self._run("count_priorities", *priorities)

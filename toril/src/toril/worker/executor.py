@@ -34,6 +34,7 @@ class Executor:
         outcomes: Decides what becomes of a job after a run.
         pool: Runs the handlers that have an address.
         middleware: Called around each run, the first one outermost.
+        max_starts: A job that begins more often fails; None for no limit.
     """
 
     def __init__(
@@ -43,11 +44,13 @@ class Executor:
         outcomes: Outcomes,
         pool: Pool,
         middleware: Sequence[Middleware] = (),
+        max_starts: int | None = None,
     ) -> None:
         self._route = router.route
         self._pool = pool
         self._prepare = prepare
         self._outcomes = outcomes
+        self._max_starts = max_starts
         self._middleware = tuple(reversed(middleware))
 
     async def run(self, job: Job, token: str, released: Callable[[], None]) -> Settlement | None:
@@ -61,6 +64,8 @@ class Executor:
             scheduler = job.scheduler_id
             if scheduler is not None and not await self._prepare(job, scheduler, token):
                 return None
+            if self._max_starts is not None and job.attempts_started > self._max_starts:
+                raise Fail("job started more than allowable limit")
             left = _time_left(job)
             _ = job.data
             step: Callable[[], Awaitable[Json]] = functools.partial(

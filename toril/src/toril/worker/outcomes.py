@@ -71,7 +71,7 @@ class Outcomes:
                 return self._failed(job, options, token, broken)
         if wait < 0:
             return self._failed(job, options, token, error)
-        text, trace = self._texts(job, error)
+        text, trace = self._texts(job, error, options.keep_traces)
         return Settlement("r", job.id, token, text, trace, delay_ms=round(wait * 1000), lifo=options.lifo)
 
     def _wait(self, backoff: Backoff | None, made: int, error: BaseException, job: Job) -> float:
@@ -84,15 +84,16 @@ class Outcomes:
         return wait if wait < 0 else seconds(wait, f"delay of backoff {backoff.type!r}")
 
     def _failed(self, job: Job, options: JobOptions, token: str, error: BaseException) -> Settlement:
-        text, trace = self._texts(job, error)
+        text, trace = self._texts(job, error, options.keep_traces)
         return self._finished("f", job.id, token, text, trace, options)
 
-    def _texts(self, job: Job, error: BaseException) -> tuple[str, str]:
+    def _texts(self, job: Job, error: BaseException, keep: int | None) -> tuple[str, str]:
         try:
             earlier = job.stacktrace
         except InvalidPayload:
             earlier = []
-        traces = [*earlier, trace_of(error)][-TRACE_LIMIT:]
+        limit = TRACE_LIMIT if keep is None else keep
+        traces = [*earlier, trace_of(error)][-limit:] if limit else []
         return reason_of(error), encode_json(traces, "stack traces")
 
     def _finished(

@@ -73,6 +73,8 @@ class Worker:
         metrics_minutes: For how many minutes the numbers of ended jobs are kept for
             `Queue.get_metrics`; 0 keeps none. BullMQ's docs advise two weeks, 20,160.
         retention_interval: Seconds between two looks for finished jobs that have become too old.
+        max_starts: How often a job may begin, whatever the reasons; None for no limit. Snoozing, waiting
+            for children and hand-backs count, as in BullMQ's `maxStartedAttempts`.
         middleware: Called around each run, the first one outermost: the hook for third parties.
         limiter: How many jobs may begin in a time, over all workers of the queue that have the same
             limiter; the queue's own (`Queue.set_global_rate_limit`) goes before it.
@@ -103,6 +105,7 @@ class Worker:
         retention_interval: float | timedelta = 60.0,
         limiter: RateLimit | None = None,
         middleware: Sequence[Middleware] = (),
+        max_starts: int | None = None,
         run_in: RunIn | None = None,
     ) -> None:
         if hasattr(handler, "route"):
@@ -135,6 +138,7 @@ class Worker:
             Outcomes(dict(backoffs or {}), keep_completed or Keep(), keep_failed or Keep()),
             self._pool,
             middleware,
+            None if max_starts is None else whole(max_starts, "max_starts", 1, 2**31),
         )
         self._paused = False
         self._running: dict[str, _Run] = {}

@@ -5,6 +5,10 @@
 ]]
 --- @include "keys"
 
+-- A longer waiting list is not searched, which would hold the server: a job that is nowhere else
+-- is taken to be in it.
+local SEARCHED = 10000
+
 local job_id = ARGV[2]
 local key = K.base .. job_id
 if call('EXISTS', key) == 0 then
@@ -22,9 +26,10 @@ for set, state in pairs(sets) do
     return { state, false }
   end
 end
-for _, list in ipairs({ { 'active', 'active' }, { 'wait', 'waiting' }, { 'paused', 'waiting' } }) do
-  if call('LPOS', K[list[1]], job_id) then
-    return { list[2], false }
-  end
+if call('EXISTS', key .. ':lock') == 1 or call('LPOS', K.active, job_id) then
+  return { 'active', false }
+end
+if call('LLEN', K.wait) > SEARCHED or call('LPOS', K.wait, job_id) or call('LPOS', K.paused, job_id) then
+  return { 'waiting', false }
 end
 return { 'unknown', false }
