@@ -33,6 +33,9 @@ async def handler(job: toril.Job) -> object:
     return job.name
 
 
+async def handler_of_a_schedule() -> None: ...
+
+
 async def use_every_feature(queue: toril.Queue) -> None:
     """Leave something of each kind behind: ended, waiting, delayed jobs, logs, flows, schedules…"""
     worker = toril.Worker(
@@ -67,6 +70,16 @@ async def use_every_feature(queue: toril.Queue) -> None:
         await flows.add(FlowJob("parent", queue.name, children=children))
     await queue.upsert_job_scheduler("cron", toril.Cron("0 * * * *"), "tick", {"k": 1})
     await queue.upsert_job_scheduler("every", toril.Every(3600), "tock")
+    app = toril.Toril(queue.url)
+    app.job(queue.name, name="nightly")(handler_of_a_schedule)
+    app.schedule("declared", toril.Cron("0 0 * * *"), app.definitions[0])
+    await app.apply_schedules()
+    await app.close()
+    await queue.set_global_concurrency(3)
+    await queue.set_global_rate_limit(100, 60)
+    await queue.rate_limit(60)
+    await (await queue.add("cancelled", delay=3600)).cancel("not wanted")
+    await queue.add("deadline", delay=60, deadline=3600)
     await queue.add("waiting")
     await queue.add("waiting", deduplication=Deduplication("held"))
     await queue.add("delayed", delay=3600, deduplication=Deduplication.debounce("quiet", 3600))
@@ -98,6 +111,7 @@ async def test_running_jobs_are_obliterated_by_force_only(queue: toril.Queue, fo
     await queue.add("slow", deduplication=Deduplication.keep_last("last"))
     await begun.wait()
     await queue.add("slow", deduplication=Deduplication.keep_last("last"))
+    await queue.publish_event("noticed", {"by": "test"})
     await queue.pause()
     if force:
         await queue.obliterate(force=True)

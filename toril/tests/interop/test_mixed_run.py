@@ -1,8 +1,9 @@
 """Node and toril, several processes of each, produce and run the jobs of two queues at once.
 
-Jobs fail and are tried again, are delayed, prioritized, removed, promoted, retried and paused, wait
-for other jobs, and have ids that both sides add. All is drawn from a seed, so that it is known how
-each job must end. Larger: `python -m pytest -s toril/tests/interop/test_mixed_run.py --mixed-jobs 100000`.
+Jobs fail and are tried again, are delayed, prioritized, removed, cancelled, promoted and retried, wait
+for other jobs, and have ids that both sides add; queues are paused. All is drawn from a seed, so that
+it is known how each job must end. Larger:
+`python -m pytest -s toril/tests/interop/test_mixed_run.py --mixed-jobs 100000`.
 """
 
 from __future__ import annotations
@@ -41,6 +42,8 @@ class Ledger:
     """What has been done to jobs, by (queue, id)."""
 
     removed: set[tuple[str, str]] = field(default_factory=set)
+    cancelled: set[tuple[str, str]] = field(default_factory=set)
+    """Those that have failed so at once, or whose worker was asked: Node's do not hear of it."""
     retried: dict[tuple[str, str], list[bool]] = field(default_factory=lambda: defaultdict(list))
     """Whether each retry gave the job all its attempts again, in order."""
     promoted: int = 0
@@ -81,7 +84,7 @@ class Side:
 
 
 class Meddler:
-    """Pauses, resumes, removes, promotes and retries while all is running, by either side's hand."""
+    """Pauses, removes, cancels, promotes and retries while all is running, by either side's hand."""
 
     def __init__(self, node: Call, queues: list[toril.Queue], seed: int) -> None:
         self._node = node
@@ -91,7 +94,7 @@ class Meddler:
         self.stopping = False
 
     async def run(self) -> None:
-        acts = (self._pause, self._remove, self._remove, self._promote, self._retry)
+        acts = (self._pause, self._remove, self._remove, self._cancel, self._promote, self._retry)
         while not self.stopping:
             await self._random.choice(acts)(self._random.choice(self._queues))
             await asyncio.sleep(self._random.random() * 0.05)
@@ -137,12 +140,19 @@ class Meddler:
             if not job.id.startswith("both-") and await self._act("remove", job):
                 self.ledger.removed.add((job.queue, job.id))
 
+    async def _cancel(self, queue: toril.Queue) -> None:
+        for job in await self._some(queue, self._random.choice(["waiting", "delayed", "active"])):
+            if not job.id.startswith("both-") and await self._by_us("cancel", job):
+                self.ledger.cancelled.add((job.queue, job.id))
+
     async def _promote(self, queue: toril.Queue) -> None:
         for job in await self._some(queue, "delayed"):
             self.ledger.promoted += await self._act("promote", job)
 
     async def _retry(self, queue: toril.Queue) -> None:
         for job in await self._some(queue, "failed"):
+            if (job.queue, job.id) in self.ledger.cancelled:
+                continue
             # BullMQ's retry leaves the counters; toril's sets them back unless told otherwise.
             reset = self._random.random() < 0.5
             if reset or self._random.random() < 0.5:
@@ -243,7 +253,13 @@ async def test_all_jobs_of_a_mixed_run_end_as_they_must(
             await queue.pause()
         await queues[0].obliterate()
         await node("obliterate", low, opts={"count": 1000})
-        assert [await keys_of(queue) for queue in queues] == [[], []]
+        assert await keys_of(queues[0]) == []
+        # Node leaves what only toril knows.
+        base = f"bull:{low}:toril:"
+        assert [key for key in await keys_of(queues[1]) if not key.startswith(base)] == []
+        await queues[1].pause()
+        await queues[1].obliterate()
+        assert await keys_of(queues[1]) == []
 
     ledger = meddler.ledger
     by_node, by_toril = (
@@ -257,7 +273,8 @@ async def test_all_jobs_of_a_mixed_run_end_as_they_must(
             f"{by_node + by_toril:,} runs, {by_node:,} by Node and {by_toril:,} by toril; "
             f"{sum(total['completed'] for total in totals):,} completed, "
             f"{sum(total['failed'] for total in totals):,} failed, "
-            f"{sum(total['gone'] for total in totals):,} not kept, {len(ledger.removed):,} removed, "
+            f"{sum(total['gone'] for total in totals):,} not kept, "
+            f"{len(ledger.removed):,} removed, {len(ledger.cancelled):,} cancelled, "
             f"{sum(map(len, ledger.retried.values())):,} retried, {ledger.promoted:,} promoted, "
             f"{ledger.pauses:,} pauses, "
             f"{sum(total['events'] for total in totals):,} events"
@@ -293,9 +310,24 @@ async def judge(
         job = stands["completed"].pop(job_id, None) or stands["failed"].pop(job_id, None)
         ran = runs[f"{name}:{job_id}"]
         if key in ledger.removed:
-            # It may have run before: as often as the stream says.
-            good = job is None and (ran, seen["removed"], seen["added"]) == (seen["active"], 1, 1)
+            # It may have run before: as often as the stream says, if it was not cancelled as it began.
+            good = job is None and (seen["added"], seen["removed"]) == (1, 1)
+            good = good and (ran == seen["active"] or (key in ledger.cancelled and ran < seen["active"]))
             totals["removed"] += 1
+        elif key in ledger.cancelled:
+            # It has failed so, or its worker had done it by then, or was Node's.
+            ends = (seen["completed"], seen["failed"])
+            retries = len(ledger.retried.get(key, ()))
+            if job is not None and (job.failed_reason or "").startswith("cancelled"):
+                good = await job.get_state() == "failed" and ends == (0, retries + 1)
+                good = good and ran <= seen["active"] <= due.runs
+            else:
+                good = (None if job is None else await job.get_state()) == (
+                    None if due.state == "gone" else due.state
+                )
+                good = good and ran == due.runs == seen["active"] and sum(ends) == due.ends
+            good = good and (seen["added"], seen["removed"]) == (1, 0)
+            totals["cancelled"] += 1
         else:
             good = (
                 (job is None) == (due.state == "gone")
