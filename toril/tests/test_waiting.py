@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+import uuid
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import toril
 from toril import waiting
@@ -388,3 +391,58 @@ async def test_a_timeout_leaves_nothing_behind(queue: toril.Queue) -> None:
         await job.wait(0.05)
     assert queue._ends is not None
     assert not queue._ends._waiting
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    jobs=st.lists(
+        st.tuples(st.sampled_from(["work", "fail"]), st.booleans(), st.booleans()), min_size=1, max_size=8
+    ),
+    steps=st.lists(st.sampled_from(["run", "remove", "trim", "drain", "clean", "wait"]), max_size=8),
+)
+def test_wait_hanging_in_any_order(
+    valkey_url: str, jobs: list[tuple[str, bool, bool]], steps: list[str]
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(waiting, "RECHECK", 0.2)
+        asyncio.run(_any_order(valkey_url, jobs, steps))
+
+
+async def _any_order(url: str, jobs: list[tuple[str, bool, bool]], steps: list[str]) -> None:
+    """Each job is waited for from the begin or from a step on; whatever happens, its wait ends truly."""
+    async with toril.Queue(f"orders-{uuid.uuid4().hex[:8]}", url) as queue, asyncio.timeout(20):
+        waits: dict[str, list[asyncio.Task[Any]]] = {}
+        names: dict[str, str] = {}
+        gone: set[str] = set()  # those whose end may not be known to one who asks later
+        for name, keep, at_once in jobs:
+            retention = None if keep else GONE
+            job = await queue.add(name, 1, keep_completed=retention, keep_failed=retention)
+            names[job.id] = name
+            waits[job.id] = [asyncio.create_task(job.wait())] if at_once else []
+        for step in [*steps, "run", "wait"]:
+            if step == "run":
+                await run_all(queue)
+            elif step == "remove":
+                with contextlib.suppress(toril.JobNotFound):
+                    await queue.remove("1")
+                gone.add("1")
+            elif step == "trim":
+                await queue.trim_events(0)
+                gone |= set(names)
+            elif step == "drain":
+                await queue.drain()
+                gone |= set(names)
+            elif step == "clean":
+                await queue.clean(toril.JobState.COMPLETED)
+            else:
+                for job_id in names:
+                    waits[job_id].append(asyncio.create_task(queue.wait(job_id)))
+        for job_id, name in names.items():
+            for end in await asyncio.gather(*waits[job_id], return_exceptions=True):
+                if isinstance(end, toril.JobNotFound):
+                    assert job_id in gone
+                elif name == "work":
+                    assert end == {"n": 1}
+                else:
+                    assert isinstance(end, toril.JobFailed)
+                    assert str(end) == "no"

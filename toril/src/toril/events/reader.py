@@ -52,7 +52,7 @@ class QueueEvents:
         self._qualified = keys.qualified
         self._connection = Connection(Address.of(server_url(url)), name=f"{keys.client}:qe")
         self._stream = EventStore(self._connection, keys)
-        self._cursor = None if since is None else Cursor(since, 0 if since == "0-0" else -1)
+        self._cursor = None if since is None else Cursor.kept(since)
 
     async def __aenter__(self) -> Self:
         await self.start()

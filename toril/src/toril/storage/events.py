@@ -25,6 +25,11 @@ class Cursor(NamedTuple):
     id: str
     number: int = -1
 
+    @classmethod
+    def kept(cls, text: str) -> Cursor:
+        """A cursor that was kept as a text."""
+        return cls(text, 0 if text == "0-0" else -1)
+
 
 class Entry(NamedTuple):
     """One event as it stands in the stream."""
@@ -34,7 +39,12 @@ class Entry(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """What was read behind a cursor, and whether events before it may be gone."""
+    """What was read behind a cursor, and whether events before it may be gone.
+
+    What cannot be told: that the stream was removed and made anew, if exactly as many events of the new
+    one are gone as the reader had read of the old one (none of either, on a queue without events), or
+    if both have an event of the same millisecond.
+    """
 
     missed: bool
     cursor: Cursor

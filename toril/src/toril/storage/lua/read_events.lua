@@ -13,10 +13,12 @@ local last, written, length = stream_end()
 if not last then
   return { (cursor == '0-0' or cursor == '$') and 0 or 1, '0-0', 0, {} }
 end
-if cursor == '$' or cursor == last then
+-- A stream of the same millisecond may have the same ids, but not as many events.
+local anew = cursor ~= '$' and (is_before(last, cursor) or number >= 0 and written
+  and (number > written or cursor == last and number ~= written))
+if not anew and (cursor == '$' or cursor == last) then
   return { 0, last, written or -1, {} }
 end
-local anew = is_before(last, cursor)
 if anew then
   cursor, number = '0-0', -1
 end
