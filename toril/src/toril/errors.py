@@ -3,6 +3,7 @@
 TorilError
 ├── ConnectionFailed      the server cannot be reached, or the connection broke
 ├── ServerRefused         the server answered with an error (READONLY, OOM, NOAUTH, …)
+├── NotReplicated         written, but too few replicas have it (`replicas`)
 ├── InvalidOption         an option, a URL or a name that cannot be meant (also a ValueError)
 ├── InvalidPayload        job data that does not fit its definition, or cannot be encoded
 ├── UnknownJob            a job name that no definition knows
@@ -25,6 +26,10 @@ TorilError
 
 from __future__ import annotations
 
+import re
+
+_IN_SCRIPT = re.compile(r"ERR Error running script .*: -([A-Z]+) ", re.DOTALL)
+
 
 class TorilError(Exception):
     """The root of toril's errors."""
@@ -42,7 +47,20 @@ class ServerRefused(TorilError):
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
-        self.code: str = message.partition(" ")[0]
+        # Redis before 7 tells what a script met within: "ERR Error running script (…): -OOM …".
+        inner = _IN_SCRIPT.match(message)
+        self.code: str = inner[1] if inner else message.partition(" ")[0]
+
+
+class NotReplicated(TorilError):
+    """What was added is in the queue, but in time only `reached` replicas had it.
+
+    A fail-over now may lose it. To add it again is harmless for jobs with a `job_id` of their own.
+    """
+
+    def __init__(self, message: str, reached: int) -> None:
+        super().__init__(message)
+        self.reached = reached
 
 
 class InvalidOption(TorilError, ValueError):

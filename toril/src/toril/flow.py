@@ -126,6 +126,8 @@ class FlowProducer:
         jobs, places = _flat(flows)
         arguments = [self._arguments(job, place) for job, place in zip(jobs, places, strict=True)]
         root = self._queue(jobs[0])
+        for base, *_ in arguments:
+            root.store.connection.address.check_shares_slot(base)
         try:
             added, now = await add_flow(root.store.connection, root.store.keys, arguments)
         except Refused as refused:

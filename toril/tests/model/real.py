@@ -13,7 +13,8 @@ import valkey
 
 from toril.storage import scripts
 from toril.storage.address import Address
-from toril.storage.connection import Argument, Connection, Reply
+from toril.storage.channel import Argument, Reply
+from toril.storage.connection import Connection
 
 T = TypeVar("T")
 

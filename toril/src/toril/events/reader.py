@@ -50,7 +50,8 @@ class QueueEvents:
             raise InvalidOption(f"no cursor of an event: {since!r}")
         keys = Keys(queue, prefix)
         self._qualified = keys.qualified
-        self._connection = Connection(Address.of(server_url(url)), name=f"{keys.client}:qe")
+        address = Address.of(server_url(url)).serving(keys.base)
+        self._connection = Connection(address, name=f"{keys.client}:qe")
         self._stream = EventStore(self._connection, keys)
         self._cursor = None if since is None else Cursor.kept(since)
 

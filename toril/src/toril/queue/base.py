@@ -21,7 +21,8 @@ class QueueBase:
         self._name = name
         self.url = server_url(url)
         self.prefix = prefix
-        self._store = JobStore(Connection(Address.of(self.url)), Keys(name, prefix))
+        keys = Keys(name, prefix)
+        self._store = JobStore(Connection(Address.of(self.url).serving(keys.base)), keys)
         self._bulk = BulkStore(self._store.connection, self._store.keys)
         self._limits = LimitStore(self._store.connection, self._store.keys)
 

@@ -13,6 +13,7 @@ from ..job import JobKeywords, JobOptions, Json, NewJob
 from ..record import Job
 from ..storage.flows import NO_PARENT, Refused, add_flow
 from ..storage.jobs import Added
+from ..storage.keys import Keys
 from .steering import Steering
 
 CHUNK = 500
@@ -42,6 +43,7 @@ class Producing(Steering):
             InvalidOption: the name or an option is wrong.
             InvalidPayload: the data cannot be written as JSON.
             ParentMissing, ParentTaken: see `parent` in `JobOptions`.
+            NotReplicated: the URL asks for replicas, and too few had the job in time.
         """
         new = self._with_defaults(NewJob(name, data, **options))
         if new.options.parent is not None:
@@ -67,11 +69,18 @@ class Producing(Steering):
         return NewJob.with_options(new.name, new.data, replace(self._defaults, **given))
 
     def _start_flush(self) -> None:
+        if self._flushes and self._store.connection.address.replicas is not None:
+            return  # one wait for replicas at a time: what gathers meanwhile shares the next one
         pending, self._pending = self._pending, []
         for start in range(0, len(pending), CHUNK):
             task = asyncio.create_task(self._flush(pending[start : start + CHUNK]))
             self._flushes.add(task)
-            task.add_done_callback(self._flushes.discard)
+            task.add_done_callback(self._flushed)
+
+    def _flushed(self, task: asyncio.Task[None]) -> None:
+        self._flushes.discard(task)
+        if self._pending:
+            self._start_flush()
 
     async def _flush(self, batch: Sequence[_Pending]) -> None:
         try:
@@ -112,6 +121,9 @@ class Producing(Steering):
         for job in jobs:
             if job.options.deduplication is not None:
                 raise InvalidOption("a job with a parent cannot have a deduplication; give it a job_id")
+            if (parent := job.options.parent) is not None:
+                base = Keys(parent.queue, parent.prefix).base
+                self._store.connection.address.check_shares_slot(base)
         keys = self._store.keys
         try:
             added, now = await add_flow(
@@ -139,7 +151,7 @@ class Producing(Steering):
         """Send what is still to be added, then close. May be called more than once."""
         if self._pending:
             self._start_flush()
-        if self._flushes:
+        while self._flushes:
             await asyncio.wait(self._flushes)
         await super().close()
 

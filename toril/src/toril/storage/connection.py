@@ -1,206 +1,264 @@
-"""A pipelined connection: many calls under way on one socket, answered in order.
-
-valkey-py's asyncio client holds a connection for each call and costs about as much time as a
-whole job may; see docs/adr/0001. The protocol's parser is libvalkey's.
-"""
+"""A connection that is made at the first call, and made anew after it broke or its server was replaced."""
 
 from __future__ import annotations
 
 import asyncio
-import ssl as tls
-from collections import deque
-from typing import Any, cast
+import random
+from typing import NamedTuple
 
-import libvalkey
-
-from ..errors import ConnectionFailed, ServerRefused
+from ..errors import ConnectionFailed, NotReplicated, ServerRefused, TorilError
 from .address import Address
+from .channel import Argument, Channel, Command, Reply
+from .endpoint import Endpoint, Replicas
+from .routes import NOT_HERE, NOT_NOW, Inquiry, Routes, explained, named, target
 
 CONNECT_TIMEOUT = 5.0
 """Seconds to wait for a connection to be made."""
+ASK_TIMEOUT = 2.0
+"""Seconds to wait for one Sentinel's or node's answer to where the server is."""
 CALL_TIMEOUT = 15.0
 """Seconds to wait for an answer before the connection is taken for half-open and closed."""
-
-Argument = str | bytes | int | float
-Reply = Any
-"""What RESP2 can say: None, int, bytes, or a list of these. Callers know their command's shape."""
+PATIENCE = 5.0
+"""Seconds that a call waits at the most, with Sentinel and Cluster, for a server that will take it."""
 
 
-def encode(args: tuple[Argument, ...]) -> bytes:
-    """Write one command in RESP."""
-    parts = [b"*%d\r\n" % len(args)]
-    for arg in args:
-        if type(arg) is bytes:
-            raw = arg
-        elif type(arg) is str:
-            raw = arg.encode("utf-8", "surrogatepass")
-        else:
-            raw = b"%d" % arg if type(arg) is int else repr(arg).encode()
-        parts.append(b"$%d\r\n%b\r\n" % (len(raw), raw))
-    return b"".join(parts)
+class _Live(NamedTuple):
+    channel: Channel
+    endpoint: Endpoint
 
 
-class Channel(asyncio.Protocol):
-    """One open socket. Made by `Connection`; never used again once it has closed."""
+class _Patience:
+    """Pauses that grow, until the time is over."""
 
-    def __init__(self) -> None:
-        self._reader = libvalkey.Reader(replyError=ServerRefused, protocolError=ConnectionFailed)
-        self._waiting: deque[asyncio.Future[Reply]] = deque()
-        self._transport: asyncio.Transport | None = None
-        self._out: list[bytes] = []
-        self._loop = asyncio.get_running_loop()
-        self.closed = False
-        self.gone = asyncio.Event()
-        """Set once the socket itself is closed."""
+    def __init__(self, limit: float) -> None:
+        self._end = asyncio.get_running_loop().time() + limit
+        self._pause = 0.01
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # uvloop's transports are no subclasses of asyncio's.
-        self._transport = cast("asyncio.Transport", transport)
-
-    def data_received(self, data: bytes) -> None:
-        reader = self._reader
-        waiting = self._waiting
-        reader.feed(data)
-        try:
-            while (reply := reader.gets()) is not False:
-                future = waiting.popleft()
-                if not future.done():
-                    if isinstance(reply, ServerRefused):
-                        future.set_exception(reply)
-                    else:
-                        future.set_result(reply)
-        except (ConnectionFailed, IndexError) as error:
-            self.close(ConnectionFailed(f"the server broke the protocol: {error}"))
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.close(ConnectionFailed(f"connection to the server lost{f': {exc}' if exc else ''}"))
-        self.gone.set()
-
-    def call(self, args: tuple[Argument, ...]) -> asyncio.Future[Reply]:
-        """Send one command; calls made in one turn of the loop travel in one write."""
-        if self.closed:
-            raise ConnectionFailed("the connection is closed")
-        future: asyncio.Future[Reply] = self._loop.create_future()
-        self._waiting.append(future)
-        if not self._out:
-            self._loop.call_soon(self._flush)
-        self._out.append(encode(args))
-        return future
-
-    def _flush(self) -> None:
-        if self._transport is not None and not self.closed:
-            self._transport.write(b"".join(self._out))
-        self._out.clear()
-
-    def close(self, error: ConnectionFailed | None = None) -> None:
-        """Close the socket; calls under way fail with `error`."""
-        if self.closed:
-            return
-        self.closed = True
-        if self._transport is not None:
-            self._transport.abort()
-        reason = error or ConnectionFailed("the connection was closed")
-        while self._waiting:
-            future = self._waiting.popleft()
-            if not future.done():
-                future.set_exception(reason)
+    async def pause(self, error: Exception) -> None:
+        """Sleep a moment; raises the error when there is no time left."""
+        if asyncio.get_running_loop().time() + self._pause > self._end:
+            raise error
+        await asyncio.sleep(self._pause * random.uniform(0.5, 1.0))
+        self._pause = min(self._pause * 2, 0.5)
 
 
 class Connection:
-    """A connection that is made at the first call and made anew after it broke."""
+    """A connection to whoever serves an address: with Sentinel the master, on Cluster a slot's owner."""
 
     def __init__(self, address: Address, *, name: str = "toril") -> None:
         self.address = address
         self._name = name
-        self._channel: Channel | None = None
-        self._opening: asyncio.Task[Channel] | None = None
+        self._routes = Routes(address)
+        self._live: _Live | None = None
+        self._retired: set[Channel] = set()
+        self._opening: asyncio.Task[_Live] | None = None
         self._closed = False
 
-    async def call(self, *args: Argument, timeout: float | None = CALL_TIMEOUT) -> Reply:
+    async def call(
+        self, *args: Argument, timeout: float = CALL_TIMEOUT, replicas: Replicas | None = None
+    ) -> Reply:
         """Send one command and return its answer.
+
+        Sent again only when the server has said that it did nothing.
 
         Args:
             args: The command's words.
             timeout: Seconds until the connection is taken for dead and closed.
+            replicas: Which replicas must have what the command wrote.
 
         Raises:
             ConnectionFailed: the server cannot be reached, or the connection broke.
             ServerRefused: the server answered with an error.
+            NotReplicated: it was done, but too few replicas have it.
         """
-        channel = self._channel
-        if channel is None or channel.closed:
-            channel = await self._open()
-        future = channel.call(args)
-        if timeout is None:
-            return await future
-        handle = asyncio.get_running_loop().call_later(timeout, self._expire, channel, future, timeout)
+        patience: _Patience | None = None
+        while True:
+            live = self._live
+            try:
+                if live is None or live.channel.closed:
+                    live = await self._open()
+            except ConnectionFailed as error:
+                if self._closed or not self._routes.several:
+                    raise
+                trouble: TorilError = error
+            else:
+                try:
+                    return await self._carry_out(live, args, timeout, replicas)
+                except ServerRefused as error:
+                    if error.code in NOT_HERE:
+                        self._leave(live, error)
+                    if not self._goes_on(error, again=patience is not None):
+                        raise explained(error) from None
+                    trouble = error
+            patience = patience or _Patience(PATIENCE)
+            await patience.pause(trouble)
+
+    def _goes_on(self, error: ServerRefused, *, again: bool) -> bool:
+        if self._routes.several:
+            return error.code in NOT_HERE or error.code in NOT_NOW
+        # Behind one name there may be another server by now, which is tried once.
+        return error.code in {"READONLY", "UNBLOCKED"} and not again
+
+    def _leave(self, live: _Live, error: ServerRefused) -> None:
+        if self._live is live:
+            self._live = None
+            self._routes.moved(error, live.endpoint)
+        self._retired = {channel for channel in self._retired if not channel.gone.is_set()} | {live.channel}
+        live.channel.retire()
+
+    async def _carry_out(
+        self, live: _Live, args: Command, timeout: float, replicas: Replicas | None
+    ) -> Reply:
         try:
-            return await future
+            return await _exchange(live, args, timeout, replicas)
+        except ServerRefused as error:
+            if error.code != "ASK" or not self._routes.several:
+                raise
+            there = target(error, live.endpoint)
+        # The slot is on its way to another node, which is asked for this once.
+        live = await connect(self._routes, there, self._name)
+        try:
+            await live.channel.call(("ASKING",))
+            return await _exchange(live, args, timeout, replicas)
         finally:
-            handle.cancel()
+            live.channel.close()
+            await live.channel.gone.wait()
 
-    def _expire(self, channel: Channel, future: asyncio.Future[Reply], timeout: float) -> None:
-        if not future.done():
-            channel.close(ConnectionFailed(f"no answer from {self.address} within {timeout:g} s"))
-
-    async def _open(self) -> Channel:
+    async def _open(self) -> _Live:
         if self._closed:
             raise ConnectionFailed("the connection was closed")
         if self._opening is None:
             self._opening = asyncio.create_task(self._connect())
             self._opening.add_done_callback(self._opened)
-        return await asyncio.shield(self._opening)
+        opening = self._opening
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            if opening.cancelled():
+                raise ConnectionFailed("the connection was closed") from None
+            raise
 
-    def _opened(self, task: asyncio.Task[Channel]) -> None:
+    def _opened(self, task: asyncio.Task[_Live]) -> None:
         self._opening = None
         if not task.cancelled() and task.exception() is None:
-            self._channel = task.result()
+            self._live = task.result()
 
-    async def _connect(self) -> Channel:
-        address = self.address
-        loop = asyncio.get_running_loop()
-        try:
-            async with asyncio.timeout(CONNECT_TIMEOUT):
-                if address.path:
-                    _, channel = await loop.create_unix_connection(Channel, address.path)
-                else:
-                    context = tls.create_default_context() if address.use_tls else None
-                    _, channel = await loop.create_connection(
-                        Channel, address.host, address.port, ssl=context
-                    )
-        except TimeoutError:
-            raise ConnectionFailed(
-                f"cannot reach {address}: no connection within {CONNECT_TIMEOUT:g} s"
-            ) from None
-        except OSError as error:
-            raise ConnectionFailed(f"cannot reach {address}: {error.strerror or error}") from error
-        try:
-            async with asyncio.timeout(CONNECT_TIMEOUT):
-                await self._greet(channel)
-        except TimeoutError:
-            channel.close()
-            raise ConnectionFailed(
-                f"cannot reach {address}: no greeting within {CONNECT_TIMEOUT:g} s"
-            ) from None
-        except BaseException:  # refused, or closed meanwhile
-            channel.close()
-            raise
-        return channel
-
-    async def _greet(self, channel: Channel) -> None:
-        address = self.address
-        if address.password is not None or address.username is not None:
-            await channel.call(("AUTH", address.username or "default", address.password or ""))
-        if address.database:
-            await channel.call(("SELECT", address.database))
-        await channel.call(("CLIENT", "SETNAME", self._name))
+    async def _connect(self) -> _Live:
+        found = await inquire(self._routes, self._routes.locate())
+        return await connect(self._routes, found[0], self._name)
 
     async def close(self) -> None:
         """Close for good. May be called more than once."""
         self._closed = True
-        if (opening := self._opening) is not None:
-            opening.cancel()
-            await asyncio.wait([opening])
-        if self._channel is not None:
-            self._channel.close()
-            await self._channel.gone.wait()
+        if self._opening is not None:
+            self._opening.cancel()
+            await asyncio.wait([self._opening])
+        for channel in (*self._retired, *((self._live.channel,) if self._live else ())):
+            channel.close()
+            await channel.gone.wait()
+
+
+async def _exchange(live: _Live, args: Command, timeout: float, replicas: Replicas | None) -> Reply:
+    future = live.channel.call(args)
+    if replicas is None:
+        return await _answer(live, future, timeout)
+    # WAIT speaks of what its own connection wrote before, so both go out together.
+    waited = live.channel.call(("WAIT", *replicas))
+    try:
+        reply = await _answer(live, future, timeout)
+        reached = await _answer(live, waited, timeout + replicas.timeout_ms / 1000)
+    finally:
+        if not waited.cancel() and not waited.cancelled():
+            waited.exception()  # looked at, so that nobody warns of it
+    if reached < replicas.wanted:
+        raise NotReplicated(
+            f"written, but after {replicas.timeout_ms / 1000:g} s {reached} of {replicas.wanted} replicas "
+            "have it",
+            reached,
+        )
+    return reply
+
+
+async def _answer(live: _Live, future: asyncio.Future[Reply], timeout: float) -> Reply:
+    handle = asyncio.get_running_loop().call_later(timeout, _expire, live, future, timeout)
+    try:
+        return await future
+    finally:
+        handle.cancel()
+
+
+def _expire(live: _Live, future: asyncio.Future[Reply], timeout: float) -> None:
+    if not future.done():
+        live.channel.close(ConnectionFailed(f"no answer from {live.endpoint} within {timeout:g} s"))
+
+
+async def connect(routes: Routes, endpoint: Endpoint, name: str) -> _Live:
+    """Open a channel to one server of an address, and greet it.
+
+    Raises:
+        ConnectionFailed: it cannot be reached, or is not the server that is meant.
+        ServerRefused: it does not let us in.
+    """
+    greeting = routes.greeting(name, asking=False)
+    channel, reply = await _reach(routes.address, endpoint, greeting, CONNECT_TIMEOUT)
+    try:
+        routes.check(endpoint, reply)
+    except ConnectionFailed:
+        channel.close()
+        await channel.gone.wait()
+        raise
+    return _Live(channel, endpoint)
+
+
+async def inquire(routes: Routes, inquiry: Inquiry) -> list[Endpoint]:
+    """Carry out an inquiry, and return what it has found.
+
+    Raises:
+        ConnectionFailed: nobody who was asked knows.
+    """
+    login = routes.greeting("toril", asking=True)
+    reply: Reply = None
+    failure: ConnectionFailed | ServerRefused | None = None
+    while True:
+        try:
+            endpoint, command = inquiry.send(reply) if failure is None else inquiry.throw(failure)
+        except StopIteration as found:
+            endpoints: list[Endpoint] = found.value
+            return endpoints
+        try:
+            channel, reply = await _reach(routes.address, endpoint, [*login, command], ASK_TIMEOUT)
+        except (ConnectionFailed, ServerRefused) as error:
+            failure = error
+        else:
+            failure = None
+            channel.close()
+            await channel.gone.wait()
+
+
+async def _reach(
+    address: Address, endpoint: Endpoint, commands: list[Command], timeout: float
+) -> tuple[Channel, Reply]:
+    """Open a channel and make these calls; returns the last one's answer."""
+    loop = asyncio.get_running_loop()
+    where = named(address, endpoint)
+    channel: Channel | None = None
+    try:
+        async with asyncio.timeout(timeout):
+            if endpoint.path is not None:
+                _, channel = await loop.create_unix_connection(Channel, endpoint.path)
+            else:
+                tls = address.tls.context() if address.tls else None
+                _, channel = await loop.create_connection(Channel, endpoint.host, endpoint.port, ssl=tls)
+            reply: Reply = None
+            for command in commands:
+                reply = await channel.call(command)
+            opened, channel = channel, None
+            return opened, reply
+    except TimeoutError:
+        state = "connection" if channel is None else "greeting"
+        raise ConnectionFailed(f"cannot reach {where}: no {state} within {timeout:g} s") from None
+    except OSError as error:
+        raise ConnectionFailed(f"cannot reach {where}: {error.strerror or error}") from error
+    finally:
+        if channel is not None:
+            channel.close()

@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from .address import Address
-from .connection import Connection
+from .connection import Connection, inquire
+from .endpoint import Kind
+from .routes import Routes
 
 
 async def queue_names(url: str, prefix: str) -> list[str]:
-    """Return the names of all queues, by their meta keys, sorted.
+    """Return the names of all queues, by their meta keys, sorted; on Cluster, of all its shards.
 
     Raises:
-        ConnectionFailed: the server cannot be reached.
+        ConnectionFailed: a server cannot be reached.
         InvalidOption: the URL is wrong.
     """
-    connection = Connection(Address.of(url))
+    address = Address.of(url)
+    routes = Routes(address)
+    names: set[str] = set()
+    for master in await inquire(routes, routes.masters()):
+        one = replace(address, kind=Kind.SERVER, endpoints=(master,))
+        names |= await _names_at(one, prefix)
+    return sorted(names)
+
+
+async def _names_at(address: Address, prefix: str) -> set[str]:
+    connection = Connection(address)
     names: set[str] = set()
     cursor = b"0"
     try:
@@ -21,6 +35,6 @@ async def queue_names(url: str, prefix: str) -> list[str]:
             cursor, keys = await connection.call("SCAN", cursor, "MATCH", f"{prefix}:*:meta", "COUNT", 1000)
             names.update(key.decode().removeprefix(f"{prefix}:").removesuffix(":meta") for key in keys)
             if cursor == b"0":
-                return sorted(names)
+                return names
     finally:
         await connection.close()

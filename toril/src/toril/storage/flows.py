@@ -45,7 +45,9 @@ async def add_flow(
     Raises:
         Refused: a parent is missing, or a job is another parent's child.
     """
-    reply = await scripts.run(connection, "add_flow", keys.all, keys.base, msgspec.msgpack.encode(jobs))
+    blob = msgspec.msgpack.encode(jobs)
+    replicas = connection.address.replicas
+    reply = await scripts.run(connection, "add_flow", keys.all, keys.base, blob, replicas=replicas)
     if isinstance(reply[0], int):
         raise Refused(reply[0], reply[1] - 1)
     return [Added(reply[i].decode(), reply[i + 1]) for i in range(0, len(reply) - 1, 2)], reply[-1]

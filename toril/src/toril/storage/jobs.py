@@ -10,6 +10,7 @@ import msgspec
 from ..codec import AddArguments
 from . import scripts
 from .connection import Connection
+from .endpoint import Replicas
 from .keys import Keys
 
 Fields = dict[bytes, bytes]
@@ -42,8 +43,9 @@ class JobStore:
         self.connection = connection
         self.keys = keys
 
-    async def _run(self, script: str, *args: str | bytes | int) -> object:
-        return await scripts.run(self.connection, script, self.keys.all, self.keys.base, *args)
+    async def _run(self, script: str, *args: str | bytes | int, replicas: Replicas | None = None) -> object:
+        keys = self.keys
+        return await scripts.run(self.connection, script, keys.all, keys.base, *args, replicas=replicas)
 
     async def _code(self, script: str, *args: str | bytes | int) -> int:
         code = await self._run(script, *args)
@@ -52,7 +54,8 @@ class JobStore:
 
     async def add(self, jobs: list[AddArguments]) -> tuple[list[Added], int]:
         """Add jobs, all or none; returns what became of each, and the server's time in ms."""
-        reply = await self._run("add_jobs", msgspec.msgpack.encode(jobs))
+        replicas = self.connection.address.replicas
+        reply = await self._run("add_jobs", msgspec.msgpack.encode(jobs), replicas=replicas)
         assert isinstance(reply, list)
         added = [Added(reply[i].decode(), reply[i + 1]) for i in range(0, len(reply) - 1, 2)]
         return added, reply[-1]

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
-import valkey
-from valkey.exceptions import NoScriptError, ValkeyError
-
-from ..errors import ConnectionFailed
+from ..errors import ConnectionFailed, ServerRefused
 from .address import Address
+from .blocking import BlockingConnection
 from .jobs import pair
 from .keys import Keys
 from .scripts import sha, source
@@ -26,21 +24,7 @@ class LockRenewer:
     """A blocking client for one verb. Not for use from an event loop."""
 
     def __init__(self, address: Address, keys: Keys, lock_ms: int, timeout: float) -> None:
-        connection = (
-            {"unix_socket_path": address.path}
-            if address.path
-            else {"host": address.host, "port": address.port, "ssl": address.use_tls}
-        )
-        self._client = valkey.Valkey(
-            db=address.database,
-            username=address.username,
-            password=address.password,
-            socket_timeout=timeout,
-            socket_connect_timeout=timeout,
-            client_name="toril-keeper",
-            **connection,
-        )
-        self._execute: Callable[..., list[list[bytes]]] = self._client.execute_command
+        self._connection = BlockingConnection(address, "toril-keeper", timeout)
         self._keys = keys
         self._lock_ms = lock_ms
 
@@ -51,13 +35,22 @@ class LockRenewer:
             ConnectionFailed: the server cannot be reached or refuses.
         """
         flat = [part for item in tokens.items() for part in item]
-        args = (len(self._keys.all), *self._keys.all, self._keys.base, self._lock_ms, *flat)
+        args: tuple[str | int, ...] = (
+            len(self._keys.all),
+            *self._keys.all,
+            self._keys.base,
+            self._lock_ms,
+            *flat,
+        )
+        call = self._connection.call
         try:
             try:
-                lost, cancelled = self._execute("EVALSHA", sha("extend_locks"), *args)
-            except NoScriptError:
-                lost, cancelled = self._execute("EVAL", source("extend_locks"), *args)
-        except (ValkeyError, OSError) as error:
+                lost, cancelled = call("EVALSHA", sha("extend_locks"), *args)
+            except ServerRefused as error:
+                if error.code != "NOSCRIPT":
+                    raise
+                lost, cancelled = call("EVAL", source("extend_locks"), *args)
+        except (ConnectionFailed, ServerRefused) as error:
             raise ConnectionFailed(f"locks could not be renewed: {error}") from error
         return Renewed(
             [job_id.decode("utf-8", "replace") for job_id in lost],
@@ -69,4 +62,4 @@ class LockRenewer:
 
     def close(self) -> None:
         """Close the connection."""
-        self._client.close()  # type: ignore[no-untyped-call]
+        self._connection.close()

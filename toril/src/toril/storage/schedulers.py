@@ -13,8 +13,10 @@ from ..errors import InvalidPayload
 from ..job import Json, NewJob
 from ..schedule import Scheduler, When, is_late
 from . import scripts
+from .channel import Reply
 from .clock import server_ms
-from .connection import Connection, Reply
+from .connection import Connection
+from .endpoint import Replicas
 from .jobs import Fields, pair
 from .keys import Keys
 from .schedule_codec import decode_repeat, decode_scheduler, decode_template, encode_scheduler, job_options
@@ -71,13 +73,15 @@ class SchedulerStore:
         self._connection = connection
         self._keys = keys
 
-    async def _run(self, script: str, *args: str | bytes | int) -> Reply:
-        return await scripts.run(self._connection, script, self._keys.all, self._keys.base, *args)
+    async def _run(self, script: str, *args: str | bytes | int, replicas: Replicas | None = None) -> Reply:
+        keys = self._keys
+        return await scripts.run(self._connection, script, keys.all, keys.base, *args, replicas=replicas)
 
     async def upsert(self, scheduler_id: str, when: When, job: NewJob) -> bool:
         """Make or change a scheduler; returns whether anything changed."""
         wire = _encode(Declared(scheduler_id, when, job), "", await server_ms(self._connection, self._keys))
-        return bool(await self._run("upsert_scheduler", msgspec.msgpack.encode(wire)))
+        replicas = self._connection.address.replicas
+        return bool(await self._run("upsert_scheduler", msgspec.msgpack.encode(wire), replicas=replicas))
 
     async def apply(self, owner: str, release: int, schedules: Sequence[Declared]) -> Applied:
         """Put an app's schedules in place of those that it declared before, all at once."""

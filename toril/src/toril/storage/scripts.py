@@ -12,7 +12,9 @@ from functools import cache
 from importlib import resources
 
 from ..errors import ServerRefused, TorilError
-from .connection import Argument, Connection, Reply
+from .channel import Argument, Reply
+from .connection import Connection
+from .endpoint import Replicas
 
 _INCLUDE = re.compile(r'^--- @include "([a-z_]+)"[ \t]*$', re.MULTILINE)
 
@@ -88,20 +90,28 @@ def move_back(base: str) -> None:
     _moved.discard(base)
 
 
-async def run(connection: Connection, name: str, keys: tuple[str, ...], *args: Argument) -> Reply:
+async def run(
+    connection: Connection,
+    name: str,
+    keys: tuple[str, ...],
+    *args: Argument,
+    replicas: Replicas | None = None,
+) -> Reply:
     """Call the script `name` with complete keys; `args` begin with the base of the queue's keys.
+
+    `replicas` is that of `Connection.call`.
 
     Raises:
         ConnectionFailed: the server cannot be reached, or the connection broke.
         ServerRefused: the server answered with an error.
+        NotReplicated: it was done, but too few replicas have it.
     """
     moved = bool(_moved) and args[0] in _moved
     try:
-        return await connection.call(
-            "EVALSHA", moved_sha(name) if moved else sha(name), len(keys), *keys, *args
-        )
+        known = moved_sha(name) if moved else sha(name)
+        return await connection.call("EVALSHA", known, len(keys), *keys, *args, replicas=replicas)
     except ServerRefused as error:
         if error.code != "NOSCRIPT":
             raise
     text = moved_source(name) if moved else source(name)
-    return await connection.call("EVAL", text, len(keys), *keys, *args)
+    return await connection.call("EVAL", text, len(keys), *keys, *args, replicas=replicas)

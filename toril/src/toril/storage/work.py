@@ -17,6 +17,10 @@ HAS_CHILDREN = {-4: "it ended while children were pending", -9: "a child has fai
 """Codes of settlements that have failed their job instead of completing it."""
 
 
+LATE = 2.0
+"""Seconds that a sleep may last too long before its connection is taken for half-open."""
+
+
 class Settlement(NamedTuple):
     """The outcome of one run, in the order that include/settle.lua reads."""
 
@@ -89,7 +93,7 @@ class WorkStore:
 
 async def wait_marker(connection: Connection, keys: Keys, timeout: float) -> bool:
     """Sleep on the queue's marker for up to `timeout` seconds; True if it was there."""
-    reply = await connection.call("BZPOPMIN", keys.marker, timeout, timeout=timeout + 10)
+    reply = await connection.call("BZPOPMIN", keys.marker, timeout, timeout=timeout + LATE)
     return reply is not None
 
 

@@ -18,7 +18,9 @@ from ..flow import FlowJob, FlowNode, FlowProducer
 from ..job import JobKeywords, JobState, Json, NewJob
 from ..queue import Queue
 from ..record import Job
-from ..storage.connection import Argument, Reply
+from ..storage.channel import Argument, Reply
+from ..storage.connection import CALL_TIMEOUT
+from ..storage.endpoint import Replicas
 from ..storage.jobs import Fields
 from .enqueued import Enqueued
 
@@ -212,7 +214,9 @@ class _InlineFlows(FlowProducer):
         raise WrongPlace("flows cannot run inline; use toril.testing.manual")
 
 
-async def _no_server(*args: Argument, timeout: float | None = None) -> Reply:
+async def _no_server(
+    *args: Argument, timeout: float = CALL_TIMEOUT, replicas: Replicas | None = None
+) -> Reply:
     raise WrongPlace(
         f"inline mode has no server, so this cannot be done ({args[0]!r}); use toril.testing.manual"
     )

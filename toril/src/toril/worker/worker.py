@@ -23,7 +23,6 @@ from ..services.pulse import PulseService
 from ..services.retention import RetentionService
 from ..services.schedulers import SchedulerService
 from ..services.stalled import StalledService
-from ..storage.address import Address
 from ..storage.cancels import CancelReader
 from ..storage.connection import Connection
 from ..storage.jobs import Fields
@@ -121,7 +120,7 @@ class Worker:
         if not all("!" <= letter <= "~" for letter in self.name):
             raise InvalidOption(f"a worker's name must be printable ASCII without spaces, not {self.name!r}")
         self.queue = Queue(queue, url, prefix=prefix)
-        self._address = Address.of(self.queue.url)
+        self._address = self.queue.store.connection.address
         self._keys = Keys(queue, prefix)
         self._concurrency = whole(concurrency, "concurrency", 1, 10_000)
         self._lock_duration = _at_least(lock_duration, "lock_duration", 0.1)
