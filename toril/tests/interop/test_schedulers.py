@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -312,3 +314,16 @@ async def test_each_removes_the_other_s(node: Node, queue: toril.Queue) -> None:
     assert await queue.remove_job_scheduler("theirs")
     assert await queue.get_job_schedulers() == []
     assert (await queue.get_job_counts())["delayed"] == 0
+
+
+@pytest.mark.slow
+async def test_the_corpus_of_cron_times_is_what_node_says_today(node_packages: None) -> None:
+    """`toril/tests/schedulers/test_cron.py` compares toril's times with it."""
+    folder = Path(__file__).parents[3]
+    process = await asyncio.create_subprocess_exec(
+        "node", "cron.mjs", cwd=folder / "tests" / "node", stdout=asyncio.subprocess.PIPE
+    )
+    printed, _ = await process.communicate()
+    assert process.returncode == 0
+    corpus = folder / "toril" / "tests" / "schedulers" / "cron_corpus.json"
+    assert json.loads(printed) == json.loads(corpus.read_text())

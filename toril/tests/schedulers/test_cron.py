@@ -12,8 +12,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -27,7 +25,6 @@ import toril
 from toril.cron import CronError, CronPattern
 
 HERE = Path(__file__).parent
-NODE = Path(__file__).parents[3] / "tests" / "node"
 CORPUS: dict[str, Any] = json.loads((HERE / "cron_corpus.json").read_text())
 DIFFERENCES = {
     (pattern, zone, start): ours
@@ -66,15 +63,6 @@ def test_each_noted_difference_is_one() -> None:
 def test_what_bullmq_refuses_is_refused(pattern: str) -> None:
     with pytest.raises(CronError):
         CronPattern(pattern)
-
-
-@pytest.mark.node
-@pytest.mark.slow
-def test_the_corpus_is_what_node_says_today() -> None:
-    if not (shutil.which("node") and (NODE / "node_modules" / "bullmq").is_dir()):
-        pytest.skip("Node or its packages are missing: cd tests/node && npm install")
-    printed = subprocess.run(["node", "cron.mjs"], cwd=NODE, check=True, capture_output=True).stdout
-    assert json.loads(printed) == CORPUS
 
 
 ZONES = [each for each in CORPUS["times"]["* * * * *"] if each != "Pacific/Apia"]
