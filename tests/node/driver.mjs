@@ -79,6 +79,7 @@ const verbs = {
   promote: async ({ name, job }) => (await queue(name).getJob(job)).promote(),
   call: async ({ name, method, args }) => queue(name)[method](...args),
   callJob: async ({ name, job, method, args }) => (await queue(name).getJob(job))[method](...args),
+  flows: async ({ flows: many }) => (await flows.addBulk(many)).map(tree),
   flow: async ({ flow }) => tree(await flows.add(flow)),
   tree: async ({ name, job }) => tree(await flows.getFlow({ queueName: name, id: job, prefix: 'bull' })),
   dependencies: async ({ name, job }) => (await queue(name).getJob(job)).getDependencies(),

@@ -166,6 +166,10 @@ ADDS: dict[str, tuple[dict[str, Any], toril.JobKeywords]] = {
         {"removeOnComplete": {"count": 5, "age": 60}, "removeOnFail": 3},
         {"keep_completed": Keep(count=5, age=60), "keep_failed": Keep(count=3)},
     ),
+    "bounded": (
+        {"keepLogs": 3, "sizeLimit": 1000, "stackTraceLimit": 1, "attempts": 3},
+        {"keep_logs": 3, "size_limit": 1000, "keep_traces": 1, "attempts": 3},
+    ),
     "not kept": (
         {"removeOnComplete": True, "removeOnFail": True},
         {"keep_completed": False, "keep_failed": False},
@@ -428,3 +432,36 @@ async def test_flows_leave_the_same(node: Node, pairs: Pairs, run: bool) -> None
                         await until_idle(queue)
                 await node("stop", theirs.name)
             await assert_same((theirs, ours), str(policy), after_a_run=run)
+
+
+async def test_a_worker_s_own_retention_leaves_the_same(node: Node, pairs: Pairs) -> None:
+    wire = {"removeOnComplete": {"count": 1}, "removeOnFail": {"count": 2, "age": 60}}
+    async with pairs("kept") as (theirs, ours):
+        for name in ("good", "fail", "good", "fail", "good", "fail"):
+            await node("add", theirs.name, job=name, data={}, opts={})
+            await ours.add(name, {})
+        await node("work", theirs.name, concurrency=1, **wire)
+        async with working(ours, keep_completed=Keep(count=1), keep_failed=Keep(count=2, age=60)):
+            for queue in (theirs, ours):
+                await until_idle(queue)
+        await node("stop", theirs.name)
+        await assert_same((theirs, ours), "kept", after_a_run=True)
+
+
+async def test_many_flows_at_once_leave_the_same(node: Node, pairs: Pairs) -> None:
+    async with pairs("bulk") as (theirs, ours):
+        wire = [
+            {"name": "x", "queueName": theirs.name, "data": {}, "opts": {"jobId": f"top{n}"}, "children": [
+                {"name": "y", "queueName": theirs.name, "data": {}, "opts": {"jobId": f"low{n}"}},
+            ]} for n in range(3)
+        ]  # fmt: skip
+        await node("flows", flows=wire)
+        async with toril.FlowProducer(ours.url) as flows:
+            low = [FlowJob("y", ours.name, {}, job_id=f"low{n}") for n in range(3)]
+            await flows.add_many(
+                [FlowJob("x", ours.name, {}, children=[low[n]], job_id=f"top{n}") for n in range(3)]
+            )
+        # All at one moment, so that the order of the events says nothing.
+        left, right = [as_written(await stored(queue)) for queue in (theirs, ours)]
+        assert sorted(map(str, left.pop("events"))) == sorted(map(str, right.pop("events")))
+        assert left == right
