@@ -82,6 +82,8 @@ def queue_shape(queue: Queue, prefix: str, now: int) -> Shape:
         shape[keys.pc] = str(queue.added_by_priority)
     if queue.has_events:
         shape[keys.events] = "a stream"
+    if queue.has_cancels:
+        shape[keys.cancels] = "a stream"
     shape[keys.retention] = queue.retention
     for target, metrics in queue.metrics.items():
         if metrics.since is not None:

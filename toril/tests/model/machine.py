@@ -35,6 +35,7 @@ JOB_VERBS = (
     "remove_children",
     "progress",
     "lose_lock",
+    "cancel",
     "extend_locks",
     "extend_wrongly",
     "settle_wrongly",
@@ -292,6 +293,8 @@ class Machine(RuleBasedStateMachine):
                 twin.remove(job_id, verb == "remove_children")
             case "progress":
                 twin.progress(job_id, "50")
+            case "cancel":
+                twin.cancel(job_id, "enough" if number else "")
             case "lose_lock":
                 twin.lose_lock(pick)
             case "extend_locks" | "extend_wrongly":
@@ -327,13 +330,13 @@ class Machine(RuleBasedStateMachine):
             case "pause" | "resume":
                 twin.set_paused(verb == "pause")
             case "drain":
-                twin.drain(number > 1)
+                twin.drain(number > 1, 1 + pick % 4)
             case "obliterate":
-                twin.obliterate(number > 1)
+                twin.obliterate(number > 1, 1 + pick % 4)
             case "retain":
                 twin.retain_finished()
             case "clean":
-                twin.clean(state, (0, 1, 300, MINUTE)[number], 1 + pick)
+                twin.clean(state, (0, 1, 300, MINUTE)[number], 1 + pick, 1 + pick % 4)
             case "promote":
                 twin.promote_many(1 + number)
             case "retry":

@@ -49,6 +49,32 @@ class Reference(Working, Scheduling):
         self.promote_all(queue, [job_id])
         return 0
 
+    def cancel(self, queue: Queue, job_id: str, reason: str, text: str, now: int) -> int:
+        """cancel_job: returns 0 failed now, 1 its worker was asked."""
+        job = queue.jobs.get(job_id)
+        if job is None:
+            return NO_JOB
+        if job_id in queue.locks or job_id in queue.active:
+            job.fields["toril:cancel"] = reason
+            queue.cancels.append({"jobId": job_id, "reason": reason})
+            queue.has_cancels = True
+            return 1
+        if self.is_next_of_scheduler(queue, job_id, job):
+            return SCHEDULED
+        prev = ""
+        for state in ("delayed", "prioritized", "waiting_children"):
+            if getattr(queue, state).pop(job_id, None) is not None:
+                prev = state.replace("_", "-")
+        if job_id in queue.wait:
+            queue.wait.remove(job_id)
+            prev = "waiting"
+        if not prev:
+            return NOT_IN_STATE
+        queue.limit_events()
+        made = int(job.fields.get("atm", "0"))
+        self.finish(queue, job_id, now, "f", text, "[]", -1, None, made, prev)
+        return 0
+
     def retry_job(self, queue: Queue, job_id: str, reset: bool) -> int:
         if job_id not in queue.jobs:
             return NO_JOB
@@ -61,7 +87,7 @@ class Reference(Working, Scheduling):
         getattr(queue, state).pop(job_id)
         job = queue.jobs[job_id]
         self.tell_of_retry(job, queue.base + job_id)
-        job.drop("finishedOn", "processedOn", "failedReason", "returnvalue")
+        job.drop("finishedOn", "processedOn", "failedReason", "returnvalue", "toril:cancel")
         if reset:
             job.drop("atm", "ats")
         queue.place_waiting(job_id, job.priority)

@@ -108,6 +108,8 @@ class Queue:
         self.retention: dict[str, str] = {}
         self.events: list[dict[str, str]] = []
         self.has_events = False
+        self.cancels: list[dict[str, str]] = []
+        self.has_cancels = False
 
     def emit(self, event: str, **fields: object) -> None:
         """Tell of something; `event` and its fields become one entry of the stream."""

@@ -13,6 +13,7 @@ from model.twin import Twin, Twins
 from toril.codec import add_arguments, flow_arguments
 from toril.job import NewJob
 from toril.options import Deduplication
+from toril.schedule import Every
 from toril.storage.work import Settlement
 
 
@@ -96,3 +97,18 @@ def test_a_parent_does_not_wait_for_a_child_that_was_replaced(twins: Twins, twin
     add(twin, NewJob("x", None, delay=60.0, deduplication=debounced))
     assert twin.queue.waiting_children == {}
     agree(twin)
+
+
+def test_a_drain_sees_what_waits_behind_the_jobs_of_schedulers(twin: Twin) -> None:
+    add(twin, NewJob("x", 1))
+    twin.upsert_scheduler("s", Every(60.0), NewJob("y", 2))
+    twin.drain(delayed=False, limit=1)
+    assert len(twin.queue.wait) == 1
+    agree(twin)
+
+
+def test_a_worker_is_told_when_a_delayed_job_of_a_full_queue_is_due(twin: Twin) -> None:
+    twin.set_limits(concurrency=1)
+    add(twin, NewJob("x", 1), NewJob("x", 2, delay=60.0))
+    twin.commit([], 1)
+    assert twin.commit([], 1) == (0, 60_000)

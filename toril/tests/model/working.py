@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .adding import Adding
@@ -131,7 +131,11 @@ class Working(Adding):
             if code == FAILED_CHILD or (code and settlement.kind == "c"):
                 self.finish(queue, job_id, now, "f", REFUSED[code], "[]", -1, settlement.attempts, made)
                 return code
-        if settlement.kind in "cf":
+        if settlement.kind not in "cf" and "toril:cancel" in job.fields:
+            reason = job.fields["toril:cancel"]
+            text = f"cancelled: {reason}" if reason else "cancelled"
+            self.finish(queue, job_id, now, "f", text, "[]", -1, None, made)
+        elif settlement.kind in "cf":
             self.finish(
                 queue, job_id, now, settlement.kind, settlement.text, settlement.trace,
                 settlement.keep_count, settlement.attempts, made,
@@ -150,7 +154,7 @@ class Working(Adding):
 
     def finish(
         self, queue: Queue, job_id: str, now: int, kind: str, text: str, trace: str, keep_count: int,
-        attempts: int, made: int,
+        attempts: int | None, made: int, prev: str = "active",
     ) -> None:  # fmt: skip
         job, key = queue.jobs[job_id], queue.base + job_id
         field = "returnvalue" if kind == "c" else "failedReason"
@@ -169,9 +173,9 @@ class Working(Adding):
             job.put(atm=made, finishedOn=now, **{field: text})
             if kind == "f":
                 job.put(stacktrace=trace)
-                job.drop("defa")
-        queue.emit("completed" if kind == "c" else "failed", jobId=job_id, **{field: text}, prev="active")
-        if kind == "f" and made >= attempts:
+                job.drop("defa", "toril:cancel")
+        queue.emit("completed" if kind == "c" else "failed", jobId=job_id, **{field: text}, prev=prev)
+        if kind == "f" and attempts is not None and made >= attempts:
             queue.emit("retries-exhausted", jobId=job_id, attemptsMade=made)
 
     def run_again(self, queue: Queue, job_id: str, settlement: Any, now: int, made: int) -> None:
@@ -201,17 +205,21 @@ class Working(Adding):
             del queue.jobs[job_id]
         return len(gone)
 
-    def extend_locks(self, queue: Queue, lock_ms: int, tokens: dict[str, str], now: int) -> list[str]:
-        """extend_locks: returns the ids whose lock is lost."""
-        lost = []
+    def extend_locks(
+        self, queue: Queue, lock_ms: int, tokens: Mapping[str, str], now: int
+    ) -> tuple[list[str], dict[str, str]]:
+        """extend_locks: returns the ids whose lock is lost, and the reasons of jobs to be cancelled."""
+        lost, cancelled = [], {}
         for job_id, token in tokens.items():
             lock = queue.locks.get(job_id)
             if lock is not None and lock.value == token:
                 lock.expires = now + lock_ms
                 queue.stalled.discard(job_id)
+                if "toril:cancel" in queue.jobs[job_id].fields:
+                    cancelled[job_id] = queue.jobs[job_id].fields["toril:cancel"]
             else:
                 lost.append(job_id)
-        return lost
+        return lost, cancelled
 
     def recover_stalled(
         self, queue: Queue, max_stalled: int, interval_ms: int, now: int, order: Sequence[str]

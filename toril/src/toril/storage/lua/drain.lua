@@ -14,11 +14,12 @@ for i = 1, #schedulers, 2 do
   kept['repeat:' .. schedulers[i] .. ':' .. schedulers[i + 1]] = true
 end
 
+-- As many more are looked at as may have to stay.
+local last = limit + #schedulers / 2 - 1
 local removed = 0
 for _, list in ipairs({ K.wait, K.paused }) do
-  local ids = call('LRANGE', list, 0, limit - removed - 1)
-  for _, job_id in ipairs(ids) do
-    if not kept[job_id] then
+  for _, job_id in ipairs(call('LRANGE', list, 0, last)) do
+    if not kept[job_id] and removed < limit then
       call('LREM', list, 1, job_id)
       forget(job_id, true)
       removed = removed + 1
@@ -26,8 +27,7 @@ for _, list in ipairs({ K.wait, K.paused }) do
   end
 end
 for _, set in ipairs({ K.prioritized, ARGV[2] == '1' and K.delayed or nil }) do
-  local ids = call('ZRANGE', set, 0, limit + #schedulers / 2 - 1)
-  for _, job_id in ipairs(ids) do
+  for _, job_id in ipairs(call('ZRANGE', set, 0, last)) do
     if not kept[job_id] and removed < limit then
       call('ZREM', set, job_id)
       forget(job_id, true)
