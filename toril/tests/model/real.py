@@ -1,4 +1,8 @@
-"""The real engine under a clock that the test moves: its scripts, its typed calls, a dump of its keys."""
+"""The real engine under a clock that the test moves: its scripts, its typed calls, a dump of its keys.
+
+`toril.testing.clock` goes on with real time, from which it is only apart. Two sides whose times are to be
+equal need one that stands still between its moves.
+"""
 
 from __future__ import annotations
 

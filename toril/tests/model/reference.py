@@ -6,6 +6,7 @@ typed call before the script. It returns what the script returns.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 
 from .scheduling import Scheduling, job_at
@@ -80,17 +81,19 @@ class Reference(Working, Scheduling):
             return NO_JOB
         if job_id not in queue.failed and job_id not in queue.completed:
             return NOT_IN_STATE
-        self.retry(queue, job_id, "failed" if job_id in queue.failed else "completed", reset)
+        state = "failed" if job_id in queue.failed else "completed"
+        lifo = json.loads(queue.jobs[job_id].fields["opts"]).get("lifo", False)
+        self.retry(queue, job_id, state, reset, at_head=lifo)
         return 0
 
-    def retry(self, queue: Queue, job_id: str, state: str, reset: bool) -> None:
+    def retry(self, queue: Queue, job_id: str, state: str, reset: bool, *, at_head: bool = False) -> None:
         getattr(queue, state).pop(job_id)
         job = queue.jobs[job_id]
         self.tell_of_retry(job, queue.base + job_id)
         job.drop("finishedOn", "processedOn", "failedReason", "returnvalue", "toril:cancel")
         if reset:
             job.drop("atm", "ats")
-        queue.place_waiting(job_id, job.priority)
+        queue.place_waiting(job_id, job.priority, at_head)
         queue.emit("waiting", jobId=job_id, prev=state)
 
     def retry_many(self, queue: Queue, state: str, limit: int, before: int, reset: bool) -> int:
