@@ -25,15 +25,19 @@ class Scheduling(Server):
         same_timing = old is not None and says(old, TIMING, definition)
         pending = old is not None and self.take_away(queue, job_at(name, old.next_run), now)
         at = self.first_run(queue, wanted, old, pending, same_timing, now)
-        if at is None or at > int(definition.get("endDate", at)):
+        if (at is None and not wanted["first"]) or (
+            at is not None and at > int(definition.get("endDate", at))
+        ):
             return self.remove_scheduler(queue, name, now)
+        newest = at if at is not None else old.next_run if old else wanted["first"][-1]
         offset = definition.get("offset") or (
-            str(at % int(definition["every"])) if "every" in definition else "0"
+            str(newest % int(definition["every"])) if "every" in definition else "0"
         )
-        made = Scheduler({**definition, "ic": old.fields["ic"] if old else "1", "offset": offset}, at)
+        made = Scheduler({**definition, "ic": old.fields["ic"] if old else "1", "offset": offset}, newest)
         set_own(made, wanted["own"])
         queue.schedulers[name] = made
-        self.make(queue, name, at, wanted, now)
+        if at is not None:
+            self.make(queue, name, at, wanted, now)
         return True
 
     def first_run(
@@ -45,10 +49,13 @@ class Scheduling(Server):
         same_timing: bool,
         now: int,
     ) -> int | None:
-        """When the first job of a changed scheduler is due. `pending`: its old job had not begun."""
+        """When the first job of a changed scheduler is due; None when none is to be made now.
+        `pending`: its old job had not begun."""
         if old and pending and (same_timing or old.next_run <= now):
             return old.next_run
         name, first = wanted["id"], wanted["first"]
+        if old and wanted["catch_up"] and same_timing and self.is_alive(queue, job_at(name, old.next_run)):
+            return None  # it may be behind: it makes the next one itself
         if "every" in wanted["definition"]:
             every = int(wanted["definition"]["every"])
             at = first[0] if first else None
@@ -63,7 +70,7 @@ class Scheduling(Server):
             made = old is not None and ((old.next_run > at and at <= now) or old.next_run == at)
             if not made and job_at(name, at) not in queue.jobs:
                 return int(at)
-        return None
+        return old.next_run if old and pending else None
 
     def make(self, queue: Queue, name: str, at: int, job: Mapping[str, Any], now: int) -> None:
         """Make the job of one instant."""
