@@ -95,11 +95,11 @@ class MovedConnection(Connection):
         super().__init__(address, name=name)
         self.called: list[tuple[Argument, ...]] = []
 
-    async def call(self, *args: Argument, timeout: float | None = 15.0) -> Reply:
+    async def call(self, *args: Argument, **how: Any) -> Reply:
         if args == ("TIME",):
             return [b"%d" % (self.now // 1000), b"%d" % (self.now % 1000 * 1000)]
         self.called.append(args)
-        return await super().call(*args, timeout=timeout)
+        return await super().call(*args, **how)
 
 
 class Real:
