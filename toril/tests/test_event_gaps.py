@@ -61,6 +61,7 @@ async def _play(url: str, steps: list[tuple[str, int]]) -> None:
                 is_text = cursor.number < 0
             else:
                 batch = await stream.read(cursor, number)
+                assert await stream.read_ends(cursor, number) == (batch.missed, batch.cursor, [])
                 behind = standing[-unread:] if unread else []
                 if removed:
                     assert batch.missed or written - len(standing) == cursor.number  # see `Batch`

@@ -177,8 +177,8 @@ class JobEnds:
         pause, look_at_all = 0.05, loop.time() + RECHECK
         while self._waiting:
             try:
-                batch = await self._stream.read(cursor, _PAGE)
-                if not batch.entries and not batch.missed:
+                batch = await self._stream.read_ends(cursor, _PAGE)
+                if not batch.missed and batch.cursor.id == cursor.id:
                     await self._stream.wait(batch.cursor, max(0.001, look_at_all - loop.time()))
             except (ConnectionFailed, ServerRefused) as error:
                 logger.warning("waiting for jobs to end: %s; trying again", error)
@@ -188,7 +188,7 @@ class JobEnds:
                 continue
             pause = 0.05
             cursor = batch.cursor
-            cleaned = [self._heard(entry.cursor.id, entry.fields) for entry in batch.entries]
+            cleaned = [self._heard(event_id, event) for event_id, event in batch.entries]
             if batch.missed or any(cleaned) or loop.time() >= look_at_all:
                 look_at_all = loop.time() + RECHECK
                 self._look_at([waiter for waiters in self._waiting.values() for waiter in waiters])

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from . import scripts
+from .channel import Reply
 from .connection import Connection
 from .jobs import Fields, pair
 from .keys import Keys
@@ -58,6 +59,14 @@ class Batch(NamedTuple):
         return Cursor("0-0", max(-1, self.entries[0].cursor.number - 1))
 
 
+class Ends(NamedTuple):
+    """Which ends of jobs were told behind a cursor, each with its event's id; see `Batch`."""
+
+    missed: bool
+    cursor: Cursor
+    entries: list[tuple[str, Fields]]
+
+
 class End(NamedTuple):
     """How a job has ended: `completed`, `failed`, `missing`; or that it is `open`."""
 
@@ -101,10 +110,22 @@ class EventStore:
         """Read up to `count` events behind a cursor."""
         return await self._read(cursor.id, count, cursor.number)
 
-    async def _read(self, cursor: str, count: int, number: int) -> Batch:
-        missed, last, last_number, found = await scripts.run(
-            self._connection, "read_events", self._keys.all, self._keys.base, cursor, count, number
+    async def read_ends(self, cursor: Cursor, count: int) -> Ends:
+        """Read which jobs have ended, by up to `count` events behind a cursor."""
+        missed, last, number, found = await self._call(cursor.id, count, cursor.number, "1")
+        return Ends(
+            bool(missed),
+            Cursor(last.decode(), number),
+            [(entry_id.decode(), pair(flat)) for entry_id, flat in found],
         )
+
+    async def _call(self, cursor: str, count: int, number: int, ends: str) -> Reply:
+        return await scripts.run(
+            self._connection, "read_events", self._keys.all, self._keys.base, cursor, count, number, ends
+        )
+
+    async def _read(self, cursor: str, count: int, number: int) -> Batch:
+        missed, last, last_number, found = await self._call(cursor, count, number, "0")
         entries = []
         for i, (entry_id, flat) in enumerate(found):
             place = last_number - (len(found) - 1 - i) if last_number >= 0 else -1

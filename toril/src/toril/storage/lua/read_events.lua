@@ -2,6 +2,7 @@
   KEYS    the queue's keys, see include/keys.lua
   ARGV    [1] base  [2] id of the event to read behind, or '$' for the last one  [3] how many at most
           [4] that event's number: how many had been written with it; -1 if not known
+          [5] '1' to return only those that tell of the ends of jobs: completed, failed, removed, cleaned
   Returns {1 if events may be gone, id to go on behind, its number or -1, {{id, {field, value, …}}, …}}
   Bound   ARGV[3]
 ]]
@@ -42,4 +43,16 @@ else
   end
   number = first and first + #entries - 1 or -1
 end
-return { missed and 1 or 0, #entries > 0 and entries[#entries][1] or last, number, entries }
+local place = #entries > 0 and entries[#entries][1] or last
+if ARGV[5] == '1' then
+  local ends = {}
+  for _, entry in ipairs(entries) do
+    -- All clients write the type first.
+    local kind = entry[2][1] == 'event' and entry[2][2]
+    if kind == 'completed' or kind == 'failed' or kind == 'removed' or kind == 'cleaned' then
+      ends[#ends + 1] = entry
+    end
+  end
+  entries = ends
+end
+return { missed and 1 or 0, place, number, entries }
