@@ -59,11 +59,29 @@ async def test_a_failure_raises_where_it_was_enqueued(shop: Shop) -> None:
     with testing.inline(shop.app) as jobs:
         with pytest.raises(toril.JobFailed, match="no order -1") as caught:
             await shop.order.enqueue(-1)
-        assert "toril.Fail" in caught.value.__notes__[0] or "Fail" in caught.value.__notes__[0]
+        assert "Fail: no order -1" in caught.value.__notes__[0]
         with pytest.raises(toril.JobFailed, match="run 3"):
             await shop.flaky.enqueue(good_run=4)
         assert [ran.runs for ran in jobs.failed] == [1, 3]
         assert jobs.completed == []
+
+
+async def test_a_handler_does_not_hear_of_the_failure_of_what_it_enqueues(shop: Shop) -> None:
+    @shop.app.job("outer", attempts=5)
+    async def outer(number: int) -> str:
+        await shop.order.enqueue(number)
+        return "enqueued"
+
+    with testing.inline(shop.app) as jobs:
+        with pytest.raises(toril.JobFailed, match="no order -1"):
+            await outer.enqueue(-1)
+        assert [(ran.job.name, ran.state, ran.runs) for ran in jobs.ran] == [
+            ("order", "failed", 1),
+            ("outer", "completed", 1),
+        ]
+        ends = await asyncio.gather(outer.enqueue(-2), outer.enqueue(2), return_exceptions=True)
+        assert isinstance(ends[0], toril.JobFailed)
+        assert isinstance(ends[1], toril.Job)
 
 
 async def test_a_failure_can_be_looked_at_instead(shop: Shop) -> None:

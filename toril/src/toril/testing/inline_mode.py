@@ -30,6 +30,7 @@ MAX_DEPTH = 20
 """How deep jobs may enqueue jobs that enqueue jobs."""
 
 _depth: contextvars.ContextVar[int] = contextvars.ContextVar("toril_inline_depth", default=0)
+_failed: contextvars.ContextVar[list[Job]] = contextvars.ContextVar("toril_inline_failed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,14 +131,19 @@ class InlineQueue(Queue):
         if depth >= MAX_DEPTH:
             raise WrongPlace(f"jobs enqueue jobs more than {MAX_DEPTH} deep: {self.name}:{new.name}")
         before = _depth.set(depth + 1)
+        failed = [] if depth == 0 else _failed.get()
+        _failed.set(failed)
         try:
             state = await self._to_its_end(job, fields)
         finally:
             _depth.reset(before)
         self._ended[job_id] = state
         self._mode.ran.append(Ran(job, state, job.attempts_started, logs))
-        if state is JobState.FAILED and self._mode.raise_failures:
-            raise self._failure(job)
+        if state is JobState.FAILED:
+            failed.append(job)
+        if failed and depth == 0 and self._mode.raise_failures:
+            # As on a server, a job does not hear how one ends that it has enqueued.
+            raise _failure(failed[-1])
         return job
 
     async def _to_its_end(self, job: Job, fields: Fields) -> JobState:
@@ -163,12 +169,6 @@ class InlineQueue(Queue):
                 return JobState.FAILED
         raise WrongPlace(f"job {job.name!r} was to run more than {MAX_RUNS} times; use toril.testing.manual")
 
-    def _failure(self, job: Job) -> JobFailed:
-        error = JobFailed(job.failed_reason or "", job.id)
-        for trace in job.stacktrace[-1:]:
-            error.add_note(trace)
-        return error
-
     def _known_job(self, job_id: str) -> tuple[Job, Fields, list[str]]:
         found = self._ran.get(job_id)
         if found is None:
@@ -190,7 +190,7 @@ class InlineQueue(Queue):
         if (state := await self.get_state(job_id)) is JobState.ACTIVE:
             raise WrongPlace(f"job {job_id} waits for itself")
         if state is JobState.FAILED:
-            raise self._failure(job)
+            raise _failure(job)
         return decode_json(fields[b"returnvalue"], f"result of job {job_id}")
 
     async def update_progress(self, job_id: str, progress: Json) -> None:
@@ -236,7 +236,8 @@ def inline(app: Toril, *, raise_failures: bool = True) -> Iterator[Inline]:
     Args:
         app: The application. All tasks that use it are inline meanwhile.
         raise_failures: Whether a job that has failed for good raises `JobFailed` where it was
-            enqueued; else `jobs.failed`, `job.wait()` and `job.failed_reason` tell of it.
+            enqueued, or that which led to it; not within handlers, which do not hear of it on a
+            server either. `jobs.failed`, `job.wait()` and `job.failed_reason` tell of it anyway.
 
     Raises:
         InvalidOption: what is given is no application.
@@ -246,6 +247,13 @@ def inline(app: Toril, *, raise_failures: bool = True) -> Iterator[Inline]:
     mode = Inline(app, raise_failures)
     with app.redirected(queue=mode.make_queue, flows=_InlineFlows(app.url, prefix=app.prefix)):
         yield mode
+
+
+def _failure(job: Job) -> JobFailed:
+    error = JobFailed(job.failed_reason or "", job.id)
+    for trace in job.stacktrace[-1:]:
+        error.add_note(trace)
+    return error
 
 
 def _now() -> bytes:
