@@ -13,7 +13,7 @@ from ..errors import ConnectionFailed, EventsLost, InvalidOption, ServerRefused
 from ..options import seconds
 from ..storage.address import Address, server_url
 from ..storage.connection import Connection
-from ..storage.events import Cursor, EventStore, is_cursor
+from ..storage.events import Batch, Cursor, EventStore, is_cursor
 from ..storage.keys import Keys
 from .kinds import Event, EventsMissed, event_of
 
@@ -83,6 +83,17 @@ class QueueEvents:
         return self._cursor
 
     async def __aiter__(self) -> AsyncIterator[Event]:
+        async for behind, batch in self._batches():
+            if batch.missed:
+                self._cursor = batch.before
+                yield EventsMissed("events-missed", None, {}, behind.id)
+            for entry in batch.entries:
+                self._cursor = entry.cursor
+                yield event_of(entry.fields, entry.cursor.id)
+            self._cursor = batch.cursor
+
+    async def _batches(self) -> AsyncIterator[tuple[Cursor, Batch]]:
+        """Read on and on; each batch with the place that it stands behind."""
         cursor = await self._start()
         pause = 0.05
         while True:
@@ -101,13 +112,8 @@ class QueueEvents:
             pause = 0.05
             if batch.missed:
                 logger.warning("events of %s behind %s were trimmed unread", self._qualified, cursor.id)
-                missed = EventsMissed("events-missed", None, {}, cursor.id)
-                self._cursor = batch.before
-                yield missed
-            for entry in batch.entries:
-                self._cursor = entry.cursor
-                yield event_of(entry.fields, entry.cursor.id)
-            self._cursor = cursor = batch.cursor
+            yield cursor, batch
+            cursor = batch.cursor
 
     async def first(
         self, kind: type[E], *, job_id: str | None = None, timeout: float | timedelta | None = None
@@ -135,7 +141,7 @@ class QueueEvents:
     async def until(
         self, check: Callable[[], Awaitable[T | None]], *, timeout: float | timedelta | None = None
     ) -> T:
-        """Look at something now, and again after each event, until it is there.
+        """Look at something now, and again when events have come, until it is there.
 
         `await events.until(lambda: queue.get_job("welcome-u1"))`. The place in the stream is fixed
         before the first look, so that no change between a look and the next event is missed.
@@ -153,7 +159,8 @@ class QueueEvents:
             found = await check()
             if found is not None and found is not False:
                 return found
-            async for _ in self:
+            async for _, batch in self._batches():
+                self._cursor = batch.cursor
                 found = await check()
                 if found is not None and found is not False:
                     return found
