@@ -188,9 +188,9 @@ class Machine(RuleBasedStateMachine):
 
     # Working
 
-    @rule(name=queues, wanted=st.integers(1, 4))
-    def fetch(self, name: str, wanted: int) -> None:
-        self.twins.each[name].commit([], wanted)
+    @rule(name=queues, wanted=st.integers(1, 4), limited=st.sampled_from((False, False, True)))
+    def fetch(self, name: str, wanted: int, limited: bool) -> None:
+        self.twins.each[name].commit([], wanted, limited=limited)
 
     @rule(name=queues, slots=st.integers(1, 3))
     def wake(self, name: str, slots: int) -> None:

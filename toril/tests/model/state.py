@@ -180,12 +180,11 @@ class Queue:
         """Whether a worker that asked now would get a job."""
         due = self.next_due
         some = bool(self.wait or self.prioritized) or (due is not None and due <= now)
-        return some and not self.paused and self.room != 0 and not self.limited
+        return some and not self.paused and self.room != 0 and not self.limited(self.rate)
 
-    @property
-    def limited(self) -> bool:
-        """Whether the rate limit, or a block, lets no job start now."""
-        most = self.rate[0] if self.rate else NO_MORE
+    def limited(self, rate: tuple[int, int] | None) -> bool:
+        """Whether a rate limit, or a block, lets no job start now."""
+        most = rate[0] if rate else NO_MORE
         return self.limiter is not None and int(self.limiter.value) >= most
 
     def expire(self, by: int) -> None:

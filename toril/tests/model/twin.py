@@ -7,6 +7,7 @@ from typing import Any
 
 from toril.codec import AddArguments, FlowArguments
 from toril.job import NewJob
+from toril.options import RateLimit
 from toril.outcome import Cancelled
 from toril.schedule import When
 from toril.storage import scripts
@@ -27,6 +28,7 @@ START = 1_700_000_000_000
 MINUTE = 60_000
 LOCK = 600 * MINUTE
 WORKER = "w1"
+OWN_RATE = RateLimit(2, 120.0)
 
 
 class Sleeper:
@@ -52,7 +54,9 @@ class Twin:
         connection = pair.real.connection
         self.store = JobStore(connection, self.keys)
         self.bulk = BulkStore(connection, self.keys)
-        self.work = WorkStore(connection, self.keys, WORKER, LOCK, pair.model.metrics_minutes)
+        minutes = pair.model.metrics_minutes
+        self.work = WorkStore(connection, self.keys, WORKER, LOCK, minutes)
+        self.limited_work = WorkStore(connection, self.keys, WORKER, LOCK, minutes, OWN_RATE)
         self.family = FamilyStore(connection, self.keys, pair.prefix)
         self.limits = LimitStore(connection, self.keys)
         self.schedulers = SchedulerStore(connection, self.keys)
@@ -84,13 +88,20 @@ class Twin:
 
     # Working
 
-    def commit(self, settlements: Sequence[Settlement], wanted: int) -> tuple[int, int]:
-        """Returns how many jobs were fetched, and ms until it is worth asking again."""
+    def commit(
+        self, settlements: Sequence[Settlement], wanted: int, *, limited: bool = False
+    ) -> tuple[int, int]:
+        """Returns how many jobs were fetched, and ms until it is worth asking again.
+
+        limited: By a worker that has a rate limit of its own.
+        """
         token = self.twins.token()
+        own = (OWN_RATE.max, round(OWN_RATE.duration * 1000)) if limited else None
         codes, ids, next_in = self.twins.model.commit(
-            self.queue, settlements, wanted, token, LOCK, WORKER, self.now
+            self.queue, settlements, wanted, token, LOCK, WORKER, self.now, own
         )
-        done = self.twins.run(self.work.commit(settlements, wanted, token))
+        work = self.limited_work if limited else self.work
+        done = self.twins.run(work.commit(settlements, wanted, token))
         same((codes, ids, self.now), (done.codes, [job_id for job_id, _ in done.jobs], done.now_ms))
         # A rate limit's time follows real time.
         assert abs(next_in - done.next_in_ms) < EARLY, (
@@ -314,7 +325,7 @@ class Twin:
         if not marker.keys() <= {"0", "1"}:
             return [f"strange marker in {self.name}: {marker}"]
         sleeper, queue = self.sleeper, self.queue
-        if not sleeper.asleep or queue.paused or queue.room == 0 or queue.limited:
+        if not sleeper.asleep or queue.paused or queue.room == 0 or queue.limited(queue.rate):
             return []
         wakes_at = None if sleeper.wakes_at is None else max(sleeper.wakes_at, self.now)
         due = self.now if queue.could_start(self.now) else queue.next_due

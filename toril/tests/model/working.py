@@ -38,19 +38,24 @@ class Working(Adding):
         return len(ids)
 
     def fetch(
-        self, queue: Queue, wanted: int, token: str, lock_ms: int, worker: str, now: int
-    ) -> tuple[list[str], int]:
-        """Returns the ids taken, and ms until it is worth asking again (-1: unknown)."""
+        self, queue: Queue, wanted: int, token: str, lock_ms: int, worker: str, now: int,
+        own_rate: tuple[int, int] | None,
+    ) -> tuple[list[str], int]:  # fmt: skip
+        """Returns the ids taken, and ms until it is worth asking again (-1: unknown).
+
+        own_rate: The worker's own limit, for a queue that has none; see `Queue.rate`.
+        """
         self.promote_due(queue, now)
         if queue.paused:
             return [], -1
-        if queue.limited:
+        rate = queue.rate or own_rate
+        if queue.limited(rate):
             assert queue.limiter is not None
             assert queue.limiter.expires is not None
             return [], queue.limiter.expires - now
         allowed = wanted if queue.room is None else min(wanted, queue.room)
-        if queue.rate is not None:
-            allowed = min(allowed, queue.rate[0] - (int(queue.limiter.value) if queue.limiter else 0))
+        if rate is not None:
+            allowed = min(allowed, rate[0] - (int(queue.limiter.value) if queue.limiter else 0))
         ids = [queue.wait.pop() for _ in range(min(allowed, len(queue.wait)))]
         if len(ids) < allowed:
             if not queue.prioritized:
@@ -58,9 +63,9 @@ class Working(Adding):
             for job_id in queue.in_order(queue.prioritized)[: allowed - len(ids)]:
                 del queue.prioritized[job_id]
                 ids.append(job_id)
-        if ids and queue.rate is not None:
+        if ids and rate is not None:
             used = int(queue.limiter.value) if queue.limiter else 0
-            expires = queue.limiter.expires if queue.limiter else now + queue.rate[1]
+            expires = queue.limiter.expires if queue.limiter else now + rate[1]
             queue.limiter = Expiring(str(used + len(ids)), expires)
         for job_id in ids:
             queue.active.insert(0, job_id)
@@ -74,14 +79,17 @@ class Working(Adding):
 
     def commit(
         self, queue: Queue, settlements: Sequence[Any], wanted: int, token: str, lock_ms: int, worker: str,
-        now: int,
+        now: int, own_rate: tuple[int, int] | None = None,
     ) -> tuple[list[int], list[str], int]:  # fmt: skip
         """commit: returns the settlements' codes, the ids taken, ms until it is worth asking again."""
         if settlements:
             queue.limit_events()
         codes = [self.settle(queue, each, now) for each in settlements]
         self.count_and_retain(queue, settlements, codes, now)
-        ids, next_in = self.fetch(queue, wanted, token, lock_ms, worker, now) if wanted else ([], -1)
+        ids: list[str] = []
+        next_in = -1
+        if wanted:
+            ids, next_in = self.fetch(queue, wanted, token, lock_ms, worker, now, own_rate)
         if settlements and not ids and not (queue.wait or queue.active or queue.prioritized):
             queue.emit("drained")
         return codes, ids, next_in
