@@ -9,11 +9,12 @@ import pytest
 
 from model.real import Real, moved_scripts
 from model.run import own_database
+from model.scheduling import job_at
 from model.twin import Twin, Twins
 from toril.codec import add_arguments, flow_arguments
 from toril.job import NewJob
 from toril.options import Deduplication
-from toril.schedule import Every
+from toril.schedule import Cron, Every
 from toril.storage.work import Settlement
 
 
@@ -112,3 +113,20 @@ def test_a_worker_is_told_when_a_delayed_job_of_a_full_queue_is_due(twin: Twin) 
     add(twin, NewJob("x", 1), NewJob("x", 2, delay=60.0))
     twin.commit([], 1)
     assert twin.commit([], 1) == (0, 60_000)
+
+
+def test_a_scheduler_made_again_after_its_next_runs_were_made_goes_on(twin: Twin) -> None:
+    hourly, job = Cron("0 * * * *"), NewJob("x", 1)
+    twin.upsert_scheduler("s", hourly, job)
+    for _ in range(2):
+        taken = job_at("s", twin.queue.schedulers["s"].next_run)
+        twin.promote(taken)
+        twin.commit([], 1)
+        twin.advance_scheduler("s", taken, "")
+        twin.commit([end(twin, taken)], 0)
+    twin.remove_scheduler("s")
+    twin.upsert_scheduler("s", hourly, job)
+    agree(twin)
+    twin.heal_schedulers()
+    assert len(twin.queue.delayed) == 1
+    agree(twin)

@@ -160,6 +160,10 @@ local function upsert(s, now)
   set_own(key, s.own)
   if at then
     make(s.id, at, s.definition.name, s.definition.data or '{}', s.opts, s.priority, s.lifo, now)
+  elseif not before then
+    -- Its first runs were made under its name before: the one after the last follows, when that is
+    -- taken or found to have ended.
+    call('ZADD', K.schedulers, ms(s.first[#s.first]), s.id)
   end
   return true
 end
