@@ -67,7 +67,8 @@ class Scheduling(Server):
                 at += every
             return at
         for at in first:
-            made = old is not None and ((old.next_run > at and at <= now) or old.next_run == at)
+            # The old pattern may have had this time, too, and its job have run.
+            made = old is not None and at <= (now if pending else old.next_run)
             if not made and job_at(name, at) not in queue.jobs:
                 return int(at)
         return old.next_run if old and pending else None
