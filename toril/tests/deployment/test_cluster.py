@@ -183,3 +183,15 @@ async def test_a_node_is_lost_under_load(queue_name: str) -> None:
             await asyncio.wait([producing])
             await ran(done, acknowledged, limit=60)
             assert max(done.values()) <= 2  # once more at the most, for the lost master's last moment
+
+
+async def test_obliterate_leaves_nothing_on_its_shard(three_shards: Cluster, queue_name: str) -> None:
+    async with toril.Queue(queue_name, three_shards.url, prefix="{bull}") as queue:
+        async with working(queue) as done:
+            throttle = toril.Deduplication.throttle("k", 3600)
+            job = await queue.add("a", deduplication=throttle, keep_completed=False)
+            await ran(done, {job.id})
+        await queue.add("b", delay=60)
+        await queue.pause()
+        await queue.obliterate()
+    assert not any(holds(node.port, queue_name) for node in three_shards.nodes)
