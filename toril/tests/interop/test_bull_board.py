@@ -223,3 +223,25 @@ async def test_bull_board_shows_and_acts_on_schedulers(queue: toril.Queue, board
     assert (await queue.get_job_counts())["waiting"] >= 1
     assert await board.act("job-schedulers/hourly/remove") in (200, 204)
     assert [scheduler.id for scheduler in await queue.get_job_schedulers()] == ["often"]
+
+
+async def test_bull_board_sees_workers_and_sets_limits(queue: toril.Queue, board: Board) -> None:
+    async with working(queue):
+        async with asyncio.timeout(10):
+            while not await queue.workers():
+                await asyncio.sleep(0.02)
+        assert (await board.show())["hasWorkers"]
+        workers = await board.read("workers")
+        assert [worker["name"] for worker in workers["workers"]] == ["crew"]
+    assert await board.act("concurrency", {"concurrency": 3}) == 200
+    assert await queue.get_global_concurrency() == 3
+    assert await board.act("rate-limit", {"max": 5, "duration": 2000}) == 200
+    assert await queue.get_global_rate_limit() == toril.RateLimit(5, 2.0)
+    await queue.rate_limit(60)
+    assert (await board.show())["activeRateLimitTtl"] > 50_000
+    async with toril.FlowProducer(queue.url) as flows:
+        flow = toril.FlowJob("parent", queue.name, children=[toril.FlowJob("child", queue.name, delay=60)])
+        root = (await flows.add(flow)).job
+    assert (await board.show())["counts"]["waiting-children"] == 1
+    shown = await board.read(f"{root.id}/flow")
+    assert [child["name"] for child in shown["flowRoot"]["children"]] == ["child"]
