@@ -1,6 +1,9 @@
 // Node's side, driven over standard input: one JSON object a line, {id, verb, ...} -> {id, ok | error}.
 import { createInterface } from 'node:readline';
-import { FlowProducer, Queue, QueueEvents, QueueEventsProducer, UnrecoverableError, WaitingChildrenError, Worker } from 'bullmq';
+import {
+  DelayedError, FlowProducer, Queue, QueueEvents, QueueEventsProducer, UnrecoverableError,
+  WaitingChildrenError, WaitingError, Worker,
+} from 'bullmq';
 
 const port = Number(process.argv[2]);
 const connection = { host: '127.0.0.1', port, maxRetriesPerRequest: null };
@@ -39,6 +42,14 @@ const processor = async (job, token) => {
   if (job.name === 'limit' && job.attemptsStarted === 1) {
     await queue(job.queueName).rateLimit(job.data.ms);
     throw Worker.RateLimitError();
+  }
+  if (job.name === 'snooze' && job.attemptsStarted === 1) {
+    await job.moveToDelayed(Date.now() + 20, token);
+    throw new DelayedError();
+  }
+  if (job.name === 'again' && job.attemptsStarted === 1) {
+    await job.moveToWait(token);
+    throw new WaitingError();
   }
   if (job.name === 'never') throw new UnrecoverableError('never');
   if (job.name === 'later' && job.attemptsMade === 0) throw new Error('not yet');

@@ -31,6 +31,12 @@ async def handler(job: toril.Job) -> object:
         raise toril.Fail("never")
     if job.name == "later" and job.attempts_made == 0:
         raise ValueError("not yet")
+    if job.name == "snooze" and job.attempts_started == 1:
+        raise toril.Snooze(0.02)
+    if job.name == "again" and job.attempts_started == 1:
+        raise toril.Snooze(0)
+    if job.name == "limit" and job.attempts_started == 1:
+        raise toril.RateLimited(job.data["ms"] / 1000)
     return {"by": "node", "data": job.data}
 
 
@@ -446,6 +452,26 @@ async def test_a_worker_s_own_retention_leaves_the_same(node: Node, pairs: Pairs
                 await until_idle(queue)
         await node("stop", theirs.name)
         await assert_same((theirs, ours), "kept", after_a_run=True)
+
+
+@pytest.mark.parametrize("name", ["snooze", "again", "limit"])
+async def test_jobs_that_steer_themselves_are_the_same(node: Node, pairs: Pairs, name: str) -> None:
+    cases: dict[str, tuple[dict[str, Any], toril.JobKeywords]] = {
+        "plain": ({}, {}),
+        "prioritized": ({"priority": 3}, {"priority": 3}),
+        "attempts": ({"attempts": 2}, {"attempts": 2}),
+    }
+    for case, (wire, options) in cases.items():
+        async with pairs(case) as (theirs, ours):
+            await node("add", theirs.name, job=name, data={"ms": 50}, opts=wire)
+            await ours.add(name, {"ms": 50}, **options)
+            limiter = {"max": 1000, "duration": 1}
+            await node("work", theirs.name, concurrency=1, limiter=limiter)
+            async with working(ours, limiter=toril.RateLimit(1000, 0.001)):
+                for queue in (theirs, ours):
+                    await until_idle(queue)
+            await node("stop", theirs.name)
+            await assert_same((theirs, ours), case, after_a_run=True)
 
 
 async def test_many_flows_at_once_leave_the_same(node: Node, pairs: Pairs) -> None:
