@@ -67,6 +67,7 @@ class Toril:
         self._flows: FlowProducer | None = None
         self._workers: list[Worker] = []
         self._stop_asked = False
+        self._force_asked = False
 
     @property
     def url(self) -> str:
@@ -212,7 +213,7 @@ class Toril:
         """
         loop = asyncio.get_running_loop()
         numbers = (signal.SIGTERM, signal.SIGINT)
-        self._stop_asked = False
+        self._stop_asked = self._force_asked = False
         for number in numbers:
             loop.add_signal_handler(number, self._signalled, second_signal_forces)
         try:
@@ -225,7 +226,7 @@ class Toril:
             ) as tasks:
                 workers = self.workers
                 if self._stop_asked:
-                    self.stop()  # asked for before the workers were there
+                    self.stop(force=self._force_asked)  # asked for before the workers were there
                 await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for number in numbers:
@@ -330,10 +331,11 @@ class Toril:
 
     def _signalled(self, forces: bool) -> None:
         self.stop(force=forces and self._stop_asked)
-        self._stop_asked = True
 
     def stop(self, *, force: bool = False) -> None:
         """Ask running workers to stop; `force` waits for no running job."""
+        self._stop_asked = True
+        self._force_asked = self._force_asked or force
         for worker in self._workers:
             worker.stop(force=force)
 

@@ -152,6 +152,26 @@ async def test_a_second_signal_hands_back_and_the_exit_code_tells(queue: toril.Q
     assert found.attempts_made == 0
 
 
+async def test_who_was_told_to_stop_before_it_began_takes_no_job(queue: toril.Queue) -> None:
+    async def handler() -> None: ...
+
+    app = toril.Toril(queue.url)
+    app.job(queue.name, name="x")(handler)
+    job = await queue.add("x", {})
+    worker = toril.Worker(queue.name, lambda job: None, url=queue.url)
+    worker.stop()
+    await worker.run(handle_signals=False)
+    working = asyncio.create_task(app.run_worker())
+    await asyncio.sleep(0)
+    app.stop(force=True)
+    async with asyncio.timeout(5):
+        assert await working == 0
+    await app.close()
+    found = await queue.get_job(job.id)
+    assert found is not None
+    assert found.attempts_started == 0
+
+
 async def test_a_signal_to_the_workers_too_drains_as_well(queue: toril.Queue, tmp_path: Path) -> None:
     async with worker(tmp_path, queue.url, queue.name, "--processes", "2") as command:
         await until(lambda: len(command.pids()) == 2)

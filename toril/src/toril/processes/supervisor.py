@@ -275,6 +275,7 @@ class Supervisor:
             return
         for member in self._living:
             if self._signals == 2:
+                member.send(signal.SIGTERM)  # perhaps it was not told yet
                 member.force()
             else:
                 member.kill()

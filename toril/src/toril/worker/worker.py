@@ -267,7 +267,7 @@ class Worker:
                 CancelService(reader, self._cancel),
             ]
             keeper.start()
-            if self._paused:
+            if self._paused or self._stopping.is_set():
                 cycle.stop_fetching()
             cycle.feed()
             try:
