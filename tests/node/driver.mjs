@@ -1,20 +1,27 @@
 // Node's side, driven over standard input: one JSON object a line, {id, verb, ...} -> {id, ok | error}.
 import { createInterface } from 'node:readline';
+import { Cluster } from 'ioredis';
 import {
   DelayedError, FlowProducer, Queue, QueueEvents, QueueEventsProducer, UnrecoverableError,
   WaitingChildrenError, WaitingError, Worker,
 } from 'bullmq';
 
-const port = Number(process.argv[2]);
-const connection = { host: '127.0.0.1', port, maxRetriesPerRequest: null };
+// The server's port, or `cluster:` and its nodes' ports; then what keys begin with.
+const [where, prefix = 'bull'] = process.argv.slice(2);
+const host = '127.0.0.1';
+const maxRetriesPerRequest = null;
+const connection = where.startsWith('cluster:')
+  ? new Cluster(where.slice(8).split(',').map((port) => ({ host, port: Number(port) })), { redisOptions: { maxRetriesPerRequest } })
+  : { host, port: Number(where), maxRetriesPerRequest };
+const shared = { connection, prefix };
 const queues = new Map();
 const workers = new Map();
 const released = new Set();
 const listeners = new Map();
-const flows = new FlowProducer({ connection });
+const flows = new FlowProducer(shared);
 
 const queue = (name) => {
-  if (!queues.has(name)) queues.set(name, new Queue(name, { connection }));
+  if (!queues.has(name)) queues.set(name, new Queue(name, shared));
   return queues.get(name);
 };
 
@@ -83,7 +90,7 @@ const EVENTS = [
 
 const verbs = {
   open: async ({ name, opts }) => {
-    queues.set(name, new Queue(name, { connection, ...opts }));
+    queues.set(name, new Queue(name, { ...shared, ...opts }));
     await queues.get(name).waitUntilReady();
   },
   obliterate: async ({ name, opts }) => queue(name).obliterate(opts),
@@ -113,7 +120,7 @@ const verbs = {
   schedulers: async ({ name }) => queue(name).getJobSchedulers(),
   work: async ({ name, ...opts }) => {
     const ran = [];
-    const worker = new Worker(name, processor, { connection, ...opts });
+    const worker = new Worker(name, processor, { ...shared, ...opts });
     worker.on('active', (job) => ran.push(job.id));
     workers.set(name, { worker, ran });
     await worker.waitUntilReady();
@@ -126,7 +133,7 @@ const verbs = {
   },
   listen: async ({ name, types = [] }) => {
     const heard = [];
-    const events = new QueueEvents(name, { connection });
+    const events = new QueueEvents(name, shared);
     for (const type of [...EVENTS, ...types]) {
       events.on(type, (event) => heard.push(typeof event === 'string' ? { type } : { type, ...event }));
     }
@@ -134,7 +141,7 @@ const verbs = {
     await events.waitUntilReady();
   },
   publish: async ({ name, event }) => {
-    const producer = new QueueEventsProducer(name, { connection });
+    const producer = new QueueEventsProducer(name, shared);
     await producer.publishEvent(event);
     await producer.close();
   },

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import json
 import os
@@ -61,17 +62,26 @@ def node_packages() -> None:
         pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
 
 
-@pytest.fixture
-async def node(valkey_url: str, node_packages: None) -> AsyncIterator[Node]:
+@contextlib.asynccontextmanager
+async def driving(*arguments: str) -> AsyncIterator[Node]:
+    """Run the driver while the block runs; its arguments are told in driver.mjs."""
     process = await asyncio.create_subprocess_exec(
         "node",
         "driver.mjs",
-        str(urlsplit(valkey_url).port),
+        *arguments,
         cwd=FOLDER,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         limit=2**24,
     )
     driver = Node(process)
-    yield driver
-    await driver.close()
+    try:
+        yield driver
+    finally:
+        await driver.close()
+
+
+@pytest.fixture
+async def node(valkey_url: str, node_packages: None) -> AsyncIterator[Node]:
+    async with driving(str(urlsplit(valkey_url).port)) as driver:
+        yield driver
