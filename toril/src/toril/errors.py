@@ -38,8 +38,12 @@ class TorilError(Exception):
 class ConnectionFailed(TorilError):
     """The server cannot be reached, or the connection broke before its answer.
 
-    After a broken connection it is not known whether the call was carried out.
+    After a broken connection it is not known whether the call was carried out: `undecided` is then set.
     """
+
+    def __init__(self, message: str, *, undecided: bool = False) -> None:
+        super().__init__(message)
+        self.undecided = undecided
 
 
 class ServerRefused(TorilError):

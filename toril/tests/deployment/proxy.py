@@ -9,24 +9,36 @@ from types import TracebackType
 from typing import Self
 
 
+class _Link:
+    """One connection through the proxy."""
+
+    def __init__(self, client: asyncio.StreamWriter) -> None:
+        self.writers = [client]
+        self.said = b""
+        self.silent = False
+        self.deaf = False
+
+    def cut(self) -> None:
+        for writer in self.writers:
+            writer.transport.abort()
+
+
 class Proxy:
     """Forwards from a port of its own to a server's.
 
     Attributes:
         target: The port that new connections are forwarded to.
-        accepted: How many connections there were.
+        silent: Whether new connections get no answer.
     """
 
     def __init__(self, target: int, tls: ssl.SSLContext | None = None) -> None:
         self.target = target
+        self.silent = False
         self._tls = tls
         self._server: asyncio.Server | None = None
+        self._links: set[_Link] = set()
         self._pipes: set[asyncio.Task[None]] = set()
-        self._writers: set[asyncio.StreamWriter] = set()
-        self._open = asyncio.Event()
-        self._open.set()
         self.port = 0
-        self.accepted = 0
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0, ssl=self._tls)
@@ -42,44 +54,57 @@ class Proxy:
         if self._pipes:
             await asyncio.wait(self._pipes)
 
-    def cut(self) -> None:
-        """Reset all connections."""
-        for writer in self._writers:
-            writer.transport.abort()
+    def named(self, name: str) -> list[_Link]:
+        """The connections that call themselves so."""
+        return [link for link in self._links if name.encode() in link.said]
 
-    def silence(self) -> None:
-        """Swallow all, of present and of new connections, from now on."""
-        self._open.clear()
+    def cut(self, name: str = "") -> int:
+        """Reset connections; returns how many."""
+        links = self.named(name)
+        for link in links:
+            link.cut()
+        return len(links)
 
-    async def hear(self) -> None:
-        """Forward again; what was swallowed is lost, with the connections that it was sent on."""
-        self.cut()
-        if self._pipes:
-            await asyncio.wait(self._pipes)
-        self._open.set()
+    def silence(self, name: str = "") -> int:
+        """Swallow all that is sent on connections, either way, and tell nobody: they are half open."""
+        links = self.named(name)
+        for link in links:
+            link.silent = True
+        return len(links)
+
+    def deafen(self, name: str = "") -> int:
+        """Swallow the answers alone; returns how many connections have it so."""
+        links = self.named(name)
+        for link in links:
+            link.deaf = True
+        return len(links)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.accepted += 1
-        self._writers.add(writer)
+        link = _Link(writer)
+        link.silent = self.silent
+        self._links.add(link)
         try:
             there_reader, there_writer = await asyncio.open_connection("127.0.0.1", self.target)
         except OSError:
-            writer.transport.abort()
+            link.cut()
+            self._links.discard(link)
             return
-        self._writers.add(there_writer)
+        link.writers.append(there_writer)
         pipes = {
-            asyncio.create_task(self._pipe(reader, there_writer)),
-            asyncio.create_task(self._pipe(there_reader, writer)),
+            asyncio.create_task(self._pipe(link, reader, there_writer)),
+            asyncio.create_task(self._pipe(link, there_reader, writer)),
         }
         self._pipes |= pipes
         await asyncio.wait(pipes)
         self._pipes -= pipes
-        self._writers -= {writer, there_writer}
+        self._links.discard(link)
 
-    async def _pipe(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _pipe(self, link: _Link, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
             while data := await reader.read(65536):
-                if self._open.is_set():
+                if len(link.said) < 4096:
+                    link.said += data
+                if not link.silent and not (link.deaf and writer is link.writers[0]):
                     writer.write(data)
                     await writer.drain()
         writer.transport.abort()

@@ -31,6 +31,7 @@ class _Wire:
         """Send one command and wait for its answer."""
         end = time.monotonic() + self._timeout
         try:
+            self._socket.settimeout(self._timeout)
             self._socket.sendall(encode(args))
             while (reply := self._reader.gets()) is False:
                 self._socket.settimeout(max(0.001, end - time.monotonic()))

@@ -84,12 +84,13 @@ class Channel(asyncio.Protocol):
                     else:
                         future.set_result(reply)
         except (ConnectionFailed, IndexError) as error:
-            self.close(ConnectionFailed(f"the server broke the protocol: {error}"))
+            self.close(ConnectionFailed(f"the server broke the protocol: {error}", undecided=True))
         if self._retired and not waiting:
             self.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.close(ConnectionFailed(f"connection to the server lost{f': {exc}' if exc else ''}"))
+        reason = f": {exc}" if exc else ""
+        self.close(ConnectionFailed(f"connection to the server lost{reason}", undecided=True))
         self.gone.set()
 
     def call(self, args: Command) -> asyncio.Future[Reply]:
@@ -121,7 +122,7 @@ class Channel(asyncio.Protocol):
         self.closed = True
         if self._transport is not None:
             self._transport.abort()
-        reason = error or ConnectionFailed("the connection was closed")
+        reason = error or ConnectionFailed("the connection was closed", undecided=True)
         while self._waiting:
             future = self._waiting.popleft()
             if not future.done():

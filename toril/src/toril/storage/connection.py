@@ -189,7 +189,8 @@ async def _answer(live: _Live, future: asyncio.Future[Reply], timeout: float) ->
 
 def _expire(live: _Live, future: asyncio.Future[Reply], timeout: float) -> None:
     if not future.done():
-        live.channel.close(ConnectionFailed(f"no answer from {live.endpoint} within {timeout:g} s"))
+        silence = f"no answer from {live.endpoint} within {timeout:g} s"
+        live.channel.close(ConnectionFailed(silence, undecided=True))
 
 
 async def connect(routes: Routes, endpoint: Endpoint, name: str) -> _Live:

@@ -34,6 +34,12 @@ class LockRenewer:
         Raises:
             ConnectionFailed: the server cannot be reached or refuses.
         """
+        try:
+            return self._extend(tokens)
+        except ConnectionFailed:
+            return self._extend(tokens)  # by a new connection, while the locks still hold
+
+    def _extend(self, tokens: Mapping[str, str]) -> Renewed:
         flat = [part for item in tokens.items() for part in item]
         args: tuple[str | int, ...] = (
             len(self._keys.all),

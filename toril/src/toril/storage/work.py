@@ -77,6 +77,12 @@ class WorkStore:
         jobs = [(flat[i].decode("utf-8", "replace"), pair(flat[i + 1])) for i in range(0, len(flat), 2)]
         return Committed(codes, jobs, next_in, now)
 
+    async def held(self, tokens: Sequence[str]) -> list[tuple[str, str]]:
+        """Find running jobs by the tokens that they were locked with; returns ids with tokens."""
+        flat = await scripts.run(self._connection, "find_held", self._keys.all, self._keys.base, *tokens)
+        found = [part.decode("utf-8", "replace") for part in flat]
+        return list(zip(found[::2], found[1::2], strict=True))
+
     async def recover_stalled(self, max_stalled: int, interval_ms: int) -> list[str]:
         """Give back jobs of dead workers; returns their ids."""
         found = await scripts.run(

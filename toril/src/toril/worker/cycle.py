@@ -58,6 +58,7 @@ class Cycle:
         self._calls_made = 0
         self._hungry = True
         self._fetching = True
+        self._undecided: list[str] = []
         self._pump_due = False
         self._beat_due = False
         self._pause = 0.0
@@ -156,10 +157,13 @@ class Cycle:
         self._calls_made += 1
         token = f"{self._name}:{self._calls_made}"
         try:
+            if self._undecided:
+                await self._hand_back_unseen()
             done = await self._store.commit(batch, wanted, token)
         except (ConnectionFailed, ServerRefused) as error:
-            # Not known whether it was carried out. Sent again, a settlement that was is refused
-            # for want of its lock; jobs that were fetched are given back as stalled.
+            # Sent again, a settlement that was carried out is refused for want of its lock.
+            if isinstance(error, ConnectionFailed) and error.undecided and wanted:
+                self._undecided.append(token)
             self._finished.extendleft(reversed(batch))
             self._free += wanted
             self._hungry = True
@@ -181,6 +185,17 @@ class Cycle:
             else:
                 self._free += 1
                 logger.error("job %s was in the queue without a readable hash; taken out of it", job_id)
+
+    async def _hand_back_unseen(self) -> None:
+        """Hand back what calls have fetched whose answers were lost: nobody runs it, but it is locked."""
+        tokens, self._undecided = self._undecided, []
+        try:
+            held = await self._store.held(tokens)
+        except (ConnectionFailed, ServerRefused):
+            self._undecided += tokens
+            raise
+        for job_id, token in held:
+            self.settle(Settlement("s", job_id, token, ""))
 
     def _look(self, done: Committed, wanted: int) -> None:
         self._hungry = len(done.jobs) == wanted

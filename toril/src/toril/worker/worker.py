@@ -250,7 +250,7 @@ class Worker:
         listening = Connection(self._address, name=f"{self._keys.client}:cancels")
         lock_ms = round(self._lock_duration * 1000)
         store = WorkStore(calls, self._keys, self.name, lock_ms, self._metrics_minutes, self._limiter)
-        renewer = LockRenewer(self._address, self._keys, lock_ms, min(5.0, self._lock_duration / 3))
+        renewer = LockRenewer(self._address, self._keys, lock_ms, min(5.0, self._lock_duration / 4))
         try:
             await calls.call("PING")
             await blocking.call("PING")  # its name is how `Queue.workers` finds this worker
