@@ -29,9 +29,10 @@ from .errors import (
     WrongPlace,
 )
 from .events import Event, EventsMissed, QueueEvents
+from .family import JobRef, OnFailure
 from .flow import FlowJob, FlowNode, FlowProducer
 from .health import HealthMonitor
-from .job import Cancellation, JobKeywords, JobOptions, JobRef, JobState, Json, NewJob, OnFailure
+from .job import Cancellation, JobKeywords, JobOptions, JobState, Json, NewJob
 from .kin import Dependencies
 from .options import Backoff, Deduplication, Keep, RateLimit
 from .outcome import (

@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 
 from .errors import InvalidOption, InvalidPayload
-from .job import JobOptions, Json, NewJob, OnFailure
+from .family import OnFailure
+from .job import JobOptions, Json, NewJob
 from .options import MAX_PRIORITY, Backoff, Deduplication, Keep
 
 AddArguments = tuple[str, str, str, str, int, int, bool, str, int, str]

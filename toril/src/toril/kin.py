@@ -8,7 +8,8 @@ from typing import Protocol
 
 import msgspec
 
-from .job import JobRef, Json
+from .family import JobRef
+from .job import Json
 from .outcome import WaitForChildren
 
 

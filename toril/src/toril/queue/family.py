@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..codec import decode_json
 from ..errors import JobNotFound, ParentMissing
-from ..job import JobRef
+from ..family import JobRef
 from ..kin import Dependencies
 from ..options import whole
 from ..storage.flows import NO_PARENT, FamilyStore
