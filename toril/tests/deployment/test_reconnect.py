@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections import Counter
 from collections.abc import Callable
 
@@ -69,7 +70,6 @@ def many_times(server: toril.EmbeddedServer, proxy: Proxy) -> None:
         asyncio.get_running_loop().call_later(i / 20, proxy.cut)
 
 
-SLOW = pytest.mark.slow
 CASES = [
     *(pytest.param(kill(part), lock, id=f"killed {part}") for part, lock in CONNECTIONS.items()),
     pytest.param(kill(), 30.0, id="all killed"),
@@ -77,11 +77,6 @@ CASES = [
     pytest.param(cut(), 30.0, id="all reset"),
     pytest.param(many_times, 30.0, id="reset 20 times"),
     pytest.param(restart, 30.0, id="server restarted"),
-    *(
-        pytest.param(silence(part), lock, id=f"half-open {part}", marks=SLOW)
-        for part, lock in CONNECTIONS.items()
-    ),
-    pytest.param(silence(), 30.0, id="all half-open", marks=SLOW),
 ]
 
 
@@ -90,7 +85,20 @@ CASES = [
 async def test_silent_worker_after_reconnect(
     sever: Severing, lock_duration: float, busy: bool, queue_name: str
 ) -> None:
-    """It takes up new jobs, finishes the one that it had, and each runs once."""
+    await goes_on(sever, lock_duration, busy, queue_name)
+
+
+@pytest.mark.slow
+async def test_silent_worker_after_reconnect_half_open(queue_name: str) -> None:
+    """A half-open connection is told by a call's time limit only: all cases wait for it at once."""
+    cases = [(silence(part), lock) for part, lock in CONNECTIONS.items()] + [(silence(), 30.0)]
+    async with asyncio.TaskGroup() as group:
+        for number, ((sever, lock), busy) in enumerate(itertools.product(cases, (False, True))):
+            group.create_task(goes_on(sever, lock, busy, f"{queue_name}-{number}"))
+
+
+async def goes_on(sever: Severing, lock_duration: float, busy: bool, queue_name: str) -> None:
+    """The worker takes up new jobs, finishes the one that it had, and each runs once."""
     done: Counter[str] = Counter()
     release, held = asyncio.Event(), asyncio.Event()
 
