@@ -53,7 +53,7 @@ async def test_a_job_that_begins_too_often_fails(queue: toril.Queue, running: Ru
     async def snooze(job: toril.Job) -> None:
         raise toril.Snooze(0)
 
-    async with running(snooze, max_starts=3):
+    async with running(snooze, max_started_attempts=3):
         job = await queue.add("x")
         with pytest.raises(toril.JobFailed, match="started more than allowable"):
             await job.wait(5)

@@ -43,9 +43,10 @@ class Job(Kin):
     Attributes:
         id: The job's id, unique in its queue.
         created: Whether this `add` made it; False if it is the earlier job of the same id or key.
+        stopping: While it runs: whether its worker stops and hands it back unspent.
     """
 
-    __slots__ = ("_cancel_reason", "_data", "created")
+    __slots__ = ("_cancel_reason", "_data", "created", "stopping")
 
     _actions: JobActions
 
@@ -56,6 +57,7 @@ class Job(Kin):
         self._fields = fields
         self._data: Json = _UNREAD
         self._cancel_reason: str | None = None
+        self.stopping = False
         self.id = job_id
         self.created = created
 
@@ -185,17 +187,28 @@ class Job(Kin):
 
     @property
     def cancelled(self) -> bool:
-        """Whether it was cancelled: a handler in a thread looks at this now and then."""
-        return self.cancel_reason is not None
+        """Whether it is to end: it was cancelled, or its worker stops (`stopping`).
+
+        A handler in a thread looks at this now and then; others are cancelled by themselves.
+        """
+        return self.stopping or self.cancel_reason is not None
 
     def raise_if_cancelled(self) -> None:
-        """Leave the handler if the job was cancelled. Raises Cancelled."""
-        if (reason := self.cancel_reason) is not None:
-            raise Cancelled(reason)
+        """Leave the handler if the job was cancelled, or goes back because its worker stops.
+
+        Raises:
+            Cancelled: it is so; the handler lets it pass.
+        """
+        if self.cancelled:
+            raise Cancelled("its worker stops" if self.cancel_reason is None else self.cancel_reason)
 
     def mark_cancelled(self, reason: str) -> None:
         """Note in this object that the job was cancelled; for the worker that runs it."""
         self._cancel_reason = reason
+
+    def mark_stopping(self) -> None:
+        """Note in this object that its worker stops; for the worker that runs it."""
+        self.stopping = True
 
     @property
     def stacktrace(self) -> list[str]:

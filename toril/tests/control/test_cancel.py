@@ -12,6 +12,7 @@ import pytest
 
 import toril
 from toril import Cancellation, FlowJob, JobState
+from toril.worker.runs import Runs
 
 Running = Callable[..., AbstractAsyncContextManager[toril.Worker]]
 
@@ -208,13 +209,13 @@ async def test_a_cancelled_child_tells_its_parent(queue: toril.Queue) -> None:
 async def test_a_cancel_before_the_run_s_first_step_is_heeded(
     queue: toril.Queue, running: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begin = toril.Worker._begin
+    begin = Runs.begin
 
-    def begin_and_cancel(worker: toril.Worker, job_id: str, fields: dict[bytes, bytes], token: str) -> None:
-        begin(worker, job_id, fields, token)
-        worker._cancel({job_id: "too soon"})
+    def begin_and_cancel(runs: Runs, job_id: str, fields: dict[bytes, bytes], token: str) -> None:
+        begin(runs, job_id, fields, token)
+        runs.cancel(job_id, "too soon")
 
-    monkeypatch.setattr(toril.Worker, "_begin", begin_and_cancel)
+    monkeypatch.setattr(Runs, "begin", begin_and_cancel)
 
     async def handler(job: toril.Job) -> None: ...
 

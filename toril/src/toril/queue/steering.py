@@ -6,15 +6,14 @@ from datetime import timedelta
 
 from ..codec import encode_json
 from ..errors import JobNotFound
-from ..job import Cancellation, JobState, Json
+from ..job import JobState, Json
 from ..options import MAX_PRIORITY, milliseconds, seconds, whole
-from ..outcome import Cancelled
-from ..storage.jobs import SCHEDULED
 from ..waiting import JobEnds
+from .cancelling import Cancelling
 from .family import Family
 
 
-class Steering(Family):
+class Steering(Family, Cancelling):
     """The verbs on one job, by its id."""
 
     def __init__(self, name: str, url: str | None = None, *, prefix: str = "bull") -> None:
@@ -36,23 +35,6 @@ class Steering(Family):
             JobNotInState: it is neither completed nor failed.
         """
         self._check(await self._store.retry(job_id, reset_attempts), job_id, "completed or failed")
-
-    async def cancel(self, job_id: str, reason: str = "") -> Cancellation:
-        """Let a job fail as cancelled: now if it waits, by its worker if it runs.
-
-        An `async` handler is cancelled, a process is killed, a thread may look at `job.cancelled`. A
-        handler that returns all the same completes its job. A worker of Node does not hear of it: the
-        mark stays, and counts when a toril worker is to run the job again.
-
-        Raises:
-            JobNotFound: there is no such job.
-            JobNotInState: it has ended, or it is the next job of a scheduler.
-        """
-        code = await self._store.cancel(job_id, reason, str(Cancelled(reason)))
-        self._check(
-            code, job_id, "waiting or running" if code != SCHEDULED else "free: it is its scheduler's"
-        )
-        return Cancellation.ASKED if code else Cancellation.FAILED
 
     async def change_delay(self, job_id: str, delay: float | timedelta) -> None:
         """Let a delayed job be due in `delay` seconds. Raises JobNotFound, JobNotInState, InvalidOption."""

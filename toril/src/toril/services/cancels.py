@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 
-from ..storage.cancels import CancelReader
+from ..storage.cancels import CancelOrder, CancelReader
 from .base import Service
 
 
@@ -15,16 +15,15 @@ class CancelService(Service):
 
     Args:
         reader: The stream, started.
-        cancelled: Told of job ids with reasons; most are other workers' jobs.
+        ordered: Told of the orders, most of which are for other workers; of none after a while without.
     """
 
-    def __init__(self, reader: CancelReader, cancelled: Callable[[Mapping[str, str]], None]) -> None:
+    def __init__(self, reader: CancelReader, ordered: Callable[[Sequence[CancelOrder]], None]) -> None:
         super().__init__(0.0)
         self._reader = reader
-        self._cancelled = cancelled
+        self._ordered = ordered
 
     async def run_once(self) -> int:
         """Wait for cancels once; it counts for nothing."""
-        if reasons := await self._reader.read():
-            self._cancelled(reasons)
+        self._ordered(await self._reader.read())
         return 0

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from .connection import Connection
 from .jobs import pair
 from .keys import Keys
 
 BLOCK_MS = 5000
+
+
+class CancelOrder(NamedTuple):
+    """One run that someone wants to end."""
+
+    job_id: str
+    token: str  # what the job's lock held: the run of another time is not meant
+    reason: str
 
 
 class CancelReader:
@@ -22,18 +32,16 @@ class CancelReader:
         last = await self._connection.call("XREVRANGE", self._key, "+", "-", "COUNT", 1)
         self._cursor = last[0][0].decode() if last else "0-0"
 
-    async def read(self) -> dict[str, str]:
-        """Wait up to five seconds for cancels; returns reasons by job id."""
+    async def read(self) -> list[CancelOrder]:
+        """Wait up to five seconds for orders."""
         assert self._cursor is not None, "start it first"
         reply = await self._connection.call(
             "XREAD", "BLOCK", BLOCK_MS, "COUNT", 1000, "STREAMS", self._key, self._cursor,
             timeout=BLOCK_MS / 1000 + 10,
         )  # fmt: skip
-        reasons = {}
+        orders = []
         for entry_id, flat in reply[0][1] if reply else ():
             self._cursor = entry_id.decode()
-            fields = pair(flat)
-            reasons[fields[b"jobId"].decode("utf-8", "replace")] = fields[b"reason"].decode(
-                "utf-8", "replace"
-            )
-        return reasons
+            fields = {name: value.decode("utf-8", "replace") for name, value in pair(flat).items()}
+            orders.append(CancelOrder(fields[b"jobId"], fields[b"token"], fields[b"reason"]))
+        return orders

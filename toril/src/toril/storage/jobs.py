@@ -78,9 +78,9 @@ class JobStore:
         """Returns 0, MISSING or NOT_IN_STATE."""
         return await self._code("promote_job", job_id)
 
-    async def cancel(self, job_id: str, reason: str, text: str) -> int:
+    async def cancel(self, job_id: str, reason: str) -> int:
         """Returns 0 failed now, 1 its worker was asked, MISSING, NOT_IN_STATE or SCHEDULED."""
-        return await self._code("cancel_job", job_id, reason, text)
+        return await self._code("cancel_job", job_id, reason)
 
     async def change_delay(self, job_id: str, delay_ms: int) -> int:
         """Returns 0, MISSING or NOT_IN_STATE."""

@@ -13,8 +13,12 @@ from .connection import Connection
 from .jobs import Fields, pair
 from .keys import Keys
 
-HAS_CHILDREN = {-4: "it ended while children were pending", -9: "a child has failed it"}
-"""Codes of settlements that have failed their job instead of completing it."""
+FAILED_INSTEAD = {
+    -4: "it ended while children were pending",
+    -9: "a child has failed it",
+    -10: "it was cancelled while it ran",
+}
+"""Codes of settlements that have failed their job instead of doing what was asked for."""
 
 
 LATE = 2.0
@@ -106,3 +110,9 @@ async def wait_marker(connection: Connection, keys: Keys, timeout: float) -> boo
 async def put_marker(connection: Connection, keys: Keys) -> None:
     """Put the marker back for another worker."""
     await connection.call("ZADD", keys.marker, 0, "0")
+
+
+async def wake_another(connection: Connection, keys: Keys) -> None:
+    """Put the marker there for another worker, if jobs wait."""
+    if await connection.call("EXISTS", keys.wait, keys.prioritized):
+        await put_marker(connection, keys)

@@ -128,6 +128,11 @@ class Cycle:
             else:
                 await asyncio.sleep(self._pause or 0)
 
+    async def called(self) -> None:
+        """Wait until the calls under way are answered."""
+        if self._calls:
+            await asyncio.wait(self._calls)
+
     def _schedule(self) -> None:
         if not self._pump_due and not self._pause:
             self._pump_due = True

@@ -16,7 +16,7 @@ from ..outcome import Cancelled, DeadlineExceeded, Fail
 from ..record import Job
 from ..sandbox import Pool
 from ..storage.work import Settlement
-from .marks import HandBack, LockLost
+from .marks import CancelAsked, HandBack, LeftBehind, LockLost, unless_told
 from .outcomes import Outcomes
 from .routes import Middleware, Route, Router
 from .threads import Slot, run_in_thread
@@ -34,7 +34,7 @@ class Executor:
         outcomes: Decides what becomes of a job after a run.
         pool: Runs the handlers that have an address.
         middleware: Called around each run, the first one outermost.
-        max_starts: A job that begins more often fails; None for no limit.
+        max_started: How many runs of a job may begin; None for no limit.
     """
 
     def __init__(
@@ -44,14 +44,14 @@ class Executor:
         outcomes: Outcomes,
         pool: Pool,
         middleware: Sequence[Middleware] = (),
-        max_starts: int | None = None,
+        max_started: int | None = None,
     ) -> None:
         self._route = router.route
         self._pool = pool
         self._prepare = prepare
         self._outcomes = outcomes
-        self._max_starts = max_starts
         self._middleware = tuple(reversed(middleware))
+        self._max_started = max_started
 
     async def run(self, job: Job, token: str, released: Callable[[], None]) -> Settlement | None:
         """Run the job and return how it is to be settled; None if it is not this worker's any more.
@@ -62,11 +62,9 @@ class Executor:
         slot = Slot(released)
         try:
             scheduler = job.scheduler_id
-            if scheduler is not None and not await self._prepare(job, scheduler, token):
+            if scheduler is not None and not await self._prepared(job, scheduler, token):
                 return None
-            if self._max_starts is not None and job.attempts_started > self._max_starts:
-                raise Fail("job started more than allowable limit")
-            left = _time_left(job)
+            left = self._time_left(job)
             _ = job.data
             step: Callable[[], Awaitable[Json]] = functools.partial(
                 self._call, self._route(job), job, left, slot
@@ -79,14 +77,45 @@ class Executor:
         except BaseException as error:  # noqa: BLE001 - a handler may raise anything; the worker lives
             if isinstance(error, asyncio.CancelledError) and error.args:
                 if error.args[0] is HandBack:
-                    return Settlement("s", job.id, token, "", lifo=True)
+                    return Settlement("s", job.id, token, "")
+                if error.args[0] is LeftBehind:
+                    return None
                 if error.args[0] is LockLost:
                     logger.warning("job %s: its lock was lost, so its run is not settled", job.id)
                     return None
+            if job.stopping and job.cancel_reason is None and isinstance(error, Cancelled):
+                return Settlement("s", job.id, token, "")
             return self._outcomes.of_error(job, token, error)
         finally:
             if not slot.held:
                 slot()
+
+    async def _prepared(self, job: Job, scheduler: str, token: str) -> bool:
+        # A cancel of this job must not break it off: the whole schedule hangs on it.
+        step = asyncio.ensure_future(self._prepare(job, scheduler, token))
+        try:
+            return await unless_told(step, CancelAsked)
+        finally:
+            step.cancel()
+
+    def _time_left(self, job: Job) -> float | None:
+        """Seconds until the job's deadline; None without one.
+
+        Raises:
+            Fail, Cancelled, DeadlineExceeded: the job is not to run at all.
+        """
+        if job.deferred_failure:
+            raise Fail(job.deferred_failure)
+        if job.cancel_reason is not None:
+            raise Cancelled(job.cancel_reason)
+        if self._max_started is not None and job.attempts_started > self._max_started:
+            raise Fail("job started more than allowable limit")
+        if (deadline := job.deadline) is None or job.processed_on is None:
+            return None
+        left = (deadline - job.processed_on).total_seconds()
+        if left <= 0:
+            raise DeadlineExceeded(f"its deadline was {deadline.isoformat(timespec='seconds')}")
+        return left
 
     async def _call(self, route: Route, job: Job, left: float | None, slot: Slot) -> Json:
         """Call the handler within its timeout, and within what is left until the deadline."""
@@ -103,24 +132,6 @@ class Executor:
             if not cut:
                 raise
             raise DeadlineExceeded(f"its deadline came while it ran: {error}") from None
-
-
-def _time_left(job: Job) -> float | None:
-    """Seconds until the job's deadline; None without one.
-
-    Raises:
-        Fail, Cancelled, DeadlineExceeded: the job is not to run at all.
-    """
-    if job.deferred_failure:
-        raise Fail(job.deferred_failure)
-    if job.cancel_reason is not None:
-        raise Cancelled(job.cancel_reason)
-    if (deadline := job.deadline) is None or job.processed_on is None:
-        return None
-    left = (deadline - job.processed_on).total_seconds()
-    if left <= 0:
-        raise DeadlineExceeded(f"its deadline was {deadline.isoformat(timespec='seconds')}")
-    return left
 
 
 async def _within(route: Route, job: Job, timeout: float | None) -> Json:

@@ -14,7 +14,7 @@ from ..errors import RunTimedOut
 from ..failure import reason_of
 from ..job import Json
 from ..record import Job
-from .marks import CancelAsked
+from .marks import CancelAsked, HandBack, unless_told
 
 logger = logging.getLogger("toril")
 
@@ -35,8 +35,8 @@ class Slot:
 async def run_in_thread(call: Callable[[Job], Any], job: Job, timeout: float | None, slot: Slot) -> Json:
     """Run the handler and return its result.
 
-    A thread cannot be stopped: after its time is up, or when the worker stops, it goes on with its
-    slot until it ends. A cancel is only told to it, by `job.cancelled`.
+    A thread cannot be stopped: after its time is up it goes on with its slot until it ends. That its
+    job is cancelled or its worker stops is only told to it, by `job.cancelled`.
     """
     # A daemon thread a run: one that hangs must neither use up a pool nor keep the process alive.
     loop = asyncio.get_running_loop()
@@ -72,7 +72,7 @@ async def run_in_thread(call: Callable[[Job], Any], job: Job, timeout: float | N
     threading.Thread(target=work, name=f"toril-job-{job.id}", daemon=True).start()
     try:
         async with asyncio.timeout(timeout):
-            return await _unless_cancel_asked(done)
+            return await unless_told(done, CancelAsked, HandBack)
     except TimeoutError:
         if done.done():
             raise
@@ -80,15 +80,5 @@ async def run_in_thread(call: Callable[[Job], Any], job: Job, timeout: float | N
         raise RunTimedOut(f"timed out after {timeout:g} s; its thread goes on") from None
     except asyncio.CancelledError:
         slot.held = not done.done()
+        done.cancel()  # so that an error which comes of it later is logged, not lost
         raise
-
-
-async def _unless_cancel_asked(done: asyncio.Future[Json]) -> Json:
-    while True:
-        try:
-            return await asyncio.shield(done)
-        except asyncio.CancelledError as error:
-            task = asyncio.current_task()
-            if not (error.args and error.args[0] is CancelAsked) or task is None:
-                raise
-            task.uncancel()

@@ -9,9 +9,9 @@ import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
-from typing import NamedTuple, cast
+from typing import cast
 
-from ..errors import ConnectionFailed, InvalidOption, ServerRefused
+from ..errors import InvalidOption
 from ..health import MAX_AGE
 from ..options import Keep, RateLimit, seconds, whole
 from ..queue import Queue
@@ -25,31 +25,25 @@ from ..services.schedulers import SchedulerService
 from ..services.stalled import StalledService
 from ..storage.cancels import CancelReader
 from ..storage.connection import Connection
-from ..storage.jobs import Fields
 from ..storage.keys import Keys
 from ..storage.locks import LockRenewer
-from ..storage.work import HAS_CHILDREN, Settlement, WorkStore, put_marker, wait_marker
+from ..storage.work import Settlement, WorkStore
 from .advance import Advancer
 from .cycle import Cycle
 from .executor import Executor
+from .idle import Idler
 from .keeper import Keeper
-from .marks import CancelAsked, HandBack, LockLost
 from .outcomes import BackoffStrategy, Outcomes
 from .routes import Handler, Middleware, Router, SingleRoute
+from .runs import Runs
 
 logger = logging.getLogger("toril")
 
 PULSE = 5.0
 """Seconds that a worker which is well goes without an answer of the server, at the most."""
 
-MAX_BLOCK = 5.0
-"""Seconds that an idle worker sleeps at the most before it looks itself, as BullMQ's drainDelay."""
-
-
-class _Run(NamedTuple):
-    job: Job
-    token: str
-    task: asyncio.Task[None]
+FLUSH_TIMEOUT = 5.0
+"""Seconds that the last settlements may take at the end of a stop."""
 
 
 class Worker:
@@ -72,11 +66,12 @@ class Worker:
         metrics_minutes: For how many minutes the numbers of ended jobs are kept for
             `Queue.get_metrics`; 0 keeps none. BullMQ's docs advise two weeks, 20,160.
         retention_interval: Seconds between two looks for finished jobs that have become too old.
-        max_starts: How often a job may begin, whatever the reasons; None for no limit. Snoozing, waiting
-            for children and hand-backs count, as in BullMQ's `maxStartedAttempts`.
         middleware: Called around each run, the first one outermost: the hook for third parties.
         limiter: How many jobs may begin in a time, over all workers of the queue that have the same
             limiter; the queue's own (`Queue.set_global_rate_limit`) goes before it.
+        max_started_attempts: How many runs of a job may begin, however they end; None for no limit.
+        drain_delay: Seconds that an idle worker sleeps at the most before it looks for jobs itself.
+        stalled_check: Whether this worker looks for jobs of dead workers. One of the queue's must.
         run_in: `"process"` runs the handler in processes of their own, up to `concurrency` of them:
             for CPU-bound work, and for what may crash. It must be a function of a module.
 
@@ -104,7 +99,9 @@ class Worker:
         retention_interval: float | timedelta = 60.0,
         limiter: RateLimit | None = None,
         middleware: Sequence[Middleware] = (),
-        max_starts: int | None = None,
+        max_started_attempts: int | None = None,
+        drain_delay: float | timedelta = 5.0,
+        stalled_check: bool = True,
         run_in: RunIn | None = None,
     ) -> None:
         if hasattr(handler, "route"):
@@ -129,6 +126,10 @@ class Worker:
         self._metrics_minutes = whole(metrics_minutes, "metrics_minutes", 0, 1_000_000)
         self._retention_interval = _at_least(retention_interval, "retention_interval", 0.05)
         self._limiter = limiter
+        if max_started_attempts is not None:
+            whole(max_started_attempts, "max_started_attempts", 1, 2**31)
+        self._drain_delay = _at_least(drain_delay, "drain_delay", 0.01)
+        self._stalled_check = stalled_check
         self._drain_timeout = seconds(drain_timeout, "drain_timeout")
         self._pool = Pool(queue, self.queue.url, prefix)
         self._executor = Executor(
@@ -137,27 +138,48 @@ class Worker:
             Outcomes(dict(backoffs or {}), keep_completed or Keep(), keep_failed or Keep()),
             self._pool,
             middleware,
-            None if max_starts is None else whole(max_starts, "max_starts", 1, 2**31),
+            max_started_attempts,
         )
+        self._runs = Runs(self.queue, self._executor, self.id)
         self._paused = False
-        self._running: dict[str, _Run] = {}
         self._stopping = asyncio.Event()
         self._forced = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._cycle: Cycle | None = None
-        self._ended = False
+        self._idler: Idler | None = None
+        self._ended = asyncio.Event()
         self.ready = asyncio.Event()
         """Set once the server has answered this worker."""
-        self.begun = 0
-        self.completed = 0
-        self.failed = 0
-        self.retried = 0
-        self.handed_back = 0
 
     @property
     def running(self) -> int:
         """How many jobs run now."""
-        return len(self._running)
+        return len(self._runs)
+
+    @property
+    def begun(self) -> int:
+        """How many runs have begun."""
+        return self._runs.begun
+
+    @property
+    def completed(self) -> int:
+        """How many jobs this worker has completed."""
+        return self._runs.completed
+
+    @property
+    def failed(self) -> int:
+        """How many jobs this worker has failed for good."""
+        return self._runs.failed
+
+    @property
+    def retried(self) -> int:
+        """How many runs have ended with their jobs to run again, for whatever reason."""
+        return self._runs.retried
+
+    @property
+    def handed_back(self) -> int:
+        """How many of these were handed back unspent, for the worker stopped."""
+        return self._runs.handed_back
 
     @property
     def finished(self) -> int:
@@ -169,10 +191,10 @@ class Worker:
         cycle = self._cycle
         assert cycle is not None, "the worker does not run"
         cycle.feed()
-        while self._running or not cycle.idle:
-            if not self._running:
+        while self._runs or not cycle.idle:
+            if not self._runs:
                 await cycle.dry.wait()
-            await asyncio.sleep(0.001 if self._running else 0)
+            await asyncio.sleep(0.001 if self._runs else 0)
 
     async def execute(self, job: Job) -> Settlement | None:
         """Run a job's handler in this task and return how it would be settled; sends nothing."""
@@ -185,7 +207,7 @@ class Worker:
         It goes on while the worker is idle, paused, or busy with long jobs, and is noted in the event
         loop: one that stands still is a worker that makes no progress, whatever the reason.
         """
-        return None if self._cycle is None or self._ended else self._cycle.last_success
+        return None if self._cycle is None or self._ended.is_set() else self._cycle.last_success
 
     def healthy(self, max_age: float | timedelta = MAX_AGE) -> bool:
         """Whether a call to the server succeeded within `max_age` seconds; from any thread."""
@@ -204,21 +226,42 @@ class Worker:
             self._cycle.resize(self._concurrency)
 
     @property
+    def is_running(self) -> bool:
+        """Whether `run` has begun and not ended."""
+        return self._cycle is not None and not self._ended.is_set()
+
+    @property
     def paused(self) -> bool:
         """Whether this worker starts no jobs at present, by `pause`."""
         return self._paused
 
     def pause(self) -> None:
-        """Let this worker start no further jobs; other workers of the queue go on."""
+        """Let this worker start no further jobs; other workers of the queue go on. See `quiet`."""
         self._paused = True
-        if self._cycle is not None:
+        if self._cycle is not None and self._idler is not None:
+            self._idler.pause()
             self._cycle.stop_fetching()
 
     def resume(self) -> None:
         """Let this worker start jobs again."""
         self._paused = False
-        if self._cycle is not None and not self.stopping:
+        if self._cycle is not None and self._idler is not None and not self.stopping:
+            self._idler.resume()
             self._cycle.resume_fetching()
+
+    async def quiet(self) -> None:
+        """Wait until this worker, being paused, runs no job any more; or until it stops."""
+        if self._cycle is not None:
+            await self._cycle.called()
+            await self._runs.drained(None, self._stopping)
+
+    def cancel(self, job_id: str, reason: str = "") -> bool:
+        """Cancel a job that this worker is running; False if it is not. See `Queue.cancel`."""
+        return self._runs.cancel(job_id, reason)
+
+    def cancel_all(self, reason: str = "") -> int:
+        """Cancel all jobs that this worker is running; returns how many."""
+        return self._runs.cancel_all(reason)
 
     @property
     def stopping(self) -> bool:
@@ -233,6 +276,12 @@ class Worker:
             else:
                 self._loop.call_soon_threadsafe(event.set)
 
+    async def close(self, *, force: bool = False) -> None:
+        """Stop, and wait until `run` has ended. May be called more than once, and before `run`."""
+        self.stop(force=force)
+        if self._loop is not None:
+            await self._ended.wait()
+
     async def run(self, *, handle_signals: bool = True) -> None:
         """Run until `stop()`, or SIGTERM or SIGINT (a second one hands running jobs back at once).
 
@@ -246,33 +295,40 @@ class Worker:
         loop = self._loop = asyncio.get_running_loop()
         installed = _on_signals(loop, self._signalled) if handle_signals else ()
         calls = Connection(self._address, name=f"{self._keys.client}:calls")
-        blocking = Connection(self._address, name=f"{self._keys.client}:w:{self.name}")
         listening = Connection(self._address, name=f"{self._keys.client}:cancels")
         lock_ms = round(self._lock_duration * 1000)
         store = WorkStore(calls, self._keys, self.name, lock_ms, self._metrics_minutes, self._limiter)
         renewer = LockRenewer(self._address, self._keys, lock_ms, min(5.0, self._lock_duration / 4))
+        runs = self._runs
+        cycle = Cycle(store, self._concurrency, self.id, runs.begin, runs.refused)
+        idler = Idler(cycle, self._address, self._keys, self.name, self._drain_delay)
         try:
             await calls.call("PING")
-            await blocking.call("PING")  # its name is how `Queue.workers` finds this worker
+            await idler.connect()
             reader = CancelReader(listening, self._keys)
             await reader.start()
+            self._cycle, self._idler, runs.cycle = cycle, idler, cycle
             self.ready.set()
-            cycle = self._cycle = Cycle(store, self._concurrency, self.id, self._begin, self._refused)
-            keeper = Keeper(renewer, self._lock_duration, self._tokens, self._lost, self._cancel)
+            keeper = Keeper(renewer, self._lock_duration, runs.tokens, runs.lost, runs.marked)
             services: list[Service] = [
-                StalledService(store, self._stalled_interval, self._max_stalled),
                 PulseService(cycle, min(PULSE, self._lock_duration / 3)),
                 RetentionService(store, self._retention_interval),
                 SchedulerService(self.queue.schedulers, self._stalled_interval),
-                CancelService(reader, self._cancel),
+                CancelService(reader, runs.ordered),
             ]
+            if self._stalled_check:
+                services.append(StalledService(store, self._stalled_interval, self._max_stalled))
             keeper.start()
-            if self._paused or self._stopping.is_set():
+            if self._paused:
+                self.pause()
+            if self._stopping.is_set():
                 cycle.stop_fetching()
             cycle.feed()
             try:
-                idler = asyncio.create_task(self._idle(cycle, calls, blocking))
-                await self._until_stopped(idler, cycle.crash, *(service.start() for service in services))
+                idling = asyncio.create_task(idler.run())
+                await self._until_stopped(idling, cycle.crash, *(service.start() for service in services))
+                cycle.stop_fetching()
+                await idler.leave(calls)
                 await self._drain(cycle)
             finally:
                 for service in services:
@@ -281,98 +337,28 @@ class Worker:
         finally:
             for number in installed:
                 loop.remove_signal_handler(number)
-            self._ended = True
             await self._pool.close()
-            await calls.close()
-            await blocking.close()
+            await idler.close()
             await listening.close()
+            await calls.close()
             await self.queue.close()
+            self._ended.set()
 
-    async def _until_stopped(self, idler: asyncio.Task[None], *others: asyncio.Future[None]) -> None:
+    async def _until_stopped(self, idling: asyncio.Task[None], *others: asyncio.Future[None]) -> None:
         """Wait for a stop; raises what any of the worker's parts ended with."""
         stop = asyncio.create_task(self._wait_for_stop())
         try:
-            parts: set[asyncio.Future[None]] = {stop, idler, *others}
+            parts: set[asyncio.Future[None]] = {stop, idling, *others}
             done, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
             for part in done:
                 part.result()
         finally:
             stop.cancel()
-            idler.cancel()
-            await asyncio.wait([stop, idler])
+            idling.cancel()
+            await asyncio.wait([stop, idling])
 
     async def _wait_for_stop(self) -> None:
         await self._stopping.wait()
-
-    async def _idle(self, cycle: Cycle, calls: Connection, blocking: Connection) -> None:
-        """Sleep on the marker whenever the queue is empty and slots are free."""
-        while True:
-            await cycle.dry.wait()
-            due = MAX_BLOCK if cycle.next_in is None else cycle.next_in
-            try:
-                woken = await wait_marker(blocking, self._keys, min(MAX_BLOCK, max(0.001, due)))
-                if woken and cycle.free == 0:
-                    await put_marker(calls, self._keys)  # not for us: all slots are busy by now
-            except (ConnectionFailed, ServerRefused) as error:
-                logger.warning("worker %s cannot wait for jobs: %s", self.name, error)
-                await asyncio.sleep(0.25)
-            cycle.feed()
-
-    def _begin(self, job_id: str, fields: Fields, token: str) -> None:
-        assert self._loop is not None
-        self.begun += 1
-        job = Job(self.queue, job_id, fields)
-        self._running[job_id] = _Run(job, token, self._loop.create_task(self._run_job(job, token)))
-
-    async def _run_job(self, job: Job, token: str) -> None:
-        cycle = self._cycle
-        assert cycle is not None
-        settlement = await self._executor.run(job, token, cycle.release)
-        run = self._running.get(job.id)
-        if run is not None and run.token == token:
-            del self._running[job.id]
-        if settlement is None:
-            return
-        kind = settlement.kind
-        if kind == "c":
-            self.completed += 1
-        elif kind == "f":
-            self.failed += 1
-        else:
-            self.retried += 1
-        cycle.settle(settlement)
-
-    def _tokens(self) -> Mapping[str, str]:
-        return {job_id: run.token for job_id, run in self._running.copy().items()}
-
-    def _lost(self, job_ids: Sequence[str]) -> None:
-        for job_id in job_ids:
-            run = self._running.get(job_id)
-            if run is not None:
-                self._interrupt(run, LockLost)
-
-    def _interrupt(self, run: _Run, mark: type[Exception]) -> None:
-        # A task that is cancelled before its first step never takes it, and would settle nothing.
-        assert self._loop is not None
-        self._loop.call_soon(run.task.cancel, mark)
-
-    def _cancel(self, reasons: Mapping[str, str]) -> None:
-        for job_id, reason in reasons.items():
-            run = self._running.get(job_id)
-            if run is not None and not run.job.cancelled:
-                run.job.mark_cancelled(reason)
-                self._interrupt(run, CancelAsked)
-
-    def _refused(self, settlement: Settlement, code: int) -> None:
-        if code in HAS_CHILDREN:
-            self.completed -= settlement.kind == "c"
-            self.retried -= settlement.kind == "w"
-            self.failed += 1
-            logger.warning("job %s has failed: %s", settlement.job_id, HAS_CHILDREN[code])
-            return
-        logger.warning(
-            "job %s could not be settled (code %d): it is not this worker's now", settlement.job_id, code
-        )
 
     def _signalled(self) -> None:
         if self._stopping.is_set():
@@ -380,25 +366,11 @@ class Worker:
         self._stopping.set()
 
     async def _drain(self, cycle: Cycle) -> None:
-        cycle.stop_fetching()
         limit = asyncio.get_running_loop().time() + self._drain_timeout
         await self._settle_calls(cycle, limit)
-        forced = asyncio.ensure_future(self._forced.wait())
-        while self._running:
-            left = limit - asyncio.get_running_loop().time()
-            if left <= 0 or self._forced.is_set():
-                break
-            tasks = {run.task for run in self._running.values()}
-            await asyncio.wait({forced, *tasks}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
-        forced.cancel()
-        tasks = {run.task for run in self._running.values()}
-        if tasks:
-            logger.warning("worker %s hands %d running jobs back", self.name, len(tasks))
-            for run in self._running.values():
-                self._interrupt(run, HandBack)
-            await asyncio.wait(tasks, timeout=5.0)
-        await self._settle_calls(cycle, max(limit, asyncio.get_running_loop().time() + 5.0))
-        self.handed_back += len(tasks)
+        await self._runs.drained(limit, self._forced)
+        await self._runs.hand_back()
+        await self._settle_calls(cycle, max(limit, asyncio.get_running_loop().time() + FLUSH_TIMEOUT))
 
     async def _settle_calls(self, cycle: Cycle, limit: float) -> None:
         try:

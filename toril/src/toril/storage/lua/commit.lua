@@ -4,7 +4,8 @@
           metrics to keep or 0, own rate limit's max or 0, its ms}
   Returns {{code, …}, {id, {field, value, …}, …}, ms until a job may start or -1, now in ms}
   Codes   0 settled, -1 no such job, -2 no lock, -3 not active, -6 the lock is another's,
-          -4 failed instead of completed, for children are pending, -9 for a child has failed
+          -4 failed instead of completed, for children are pending, -9 for a child has failed,
+          -10 failed instead of run again, for it was cancelled
   Events  completed, failed, retries-exhausted, delayed, waiting, waiting-children, active, drained; of a
           parent: waiting, delayed
   Bound   the settlements given, `wanted` jobs, 500 promotions, 1,000 removals by retention a set
@@ -29,7 +30,7 @@ local ends = { completed = 0, failed = 0 }
 local ages = {}
 for i, s in ipairs(settlements) do
   local target = s[1] == COMPLETE and codes[i] == 0 and 'completed'
-    or (s[1] == FAIL and codes[i] == 0 or codes[i] == -4 or codes[i] == -9) and 'failed'
+    or (s[1] == FAIL and codes[i] == 0 or codes[i] == -4 or codes[i] == -9 or codes[i] == -10) and 'failed'
   if target then
     ends[target] = ends[target] + 1
     -- A job that keeps nothing of itself says nothing of the others; one that has failed instead of

@@ -55,6 +55,31 @@ local function finish(job_id, key, now, kind, text, trace, keep_count, attempts,
   end
 end
 
+-- How many failed jobs a job's own options keep, and how long in ms; -1 for all.
+local function own_retention(key)
+  local readable, opts = pcall(cjson.decode, call('HGET', key, 'opts') or '{}')
+  local keep = readable and type(opts) == 'table' and opts.removeOnFail
+  if keep == true then
+    return 0, -1
+  end
+  if type(keep) == 'number' then
+    return keep, -1
+  end
+  if type(keep) ~= 'table' then
+    return -1, -1
+  end
+  return tonumber(keep.count) or -1, (tonumber(keep.age) or -0.001) * 1000
+end
+
+-- Fail a job that was cancelled. Returns its own retention, for the caller to keep.
+local function fail_cancelled(job_id, key, now, reason, made, dedup_id, parent, prev)
+  local count, age_ms = own_retention(key)
+  local text = reason == '' and 'cancelled' or 'cancelled: ' .. reason
+  local traces = call('HGET', key, 'stacktrace') or '[]'
+  finish(job_id, key, now, FAIL, text, traces, count, math.huge, made, dedup_id, parent, prev)
+  return count, age_ms
+end
+
 local function run_again(job_id, key, now, kind, text, trace, delay, made, priority, lifo)
   if kind == RETRY then
     call('HSET', key, 'atm', made, 'failedReason', text, 'stacktrace', trace, 'delay', delay)
@@ -97,7 +122,8 @@ local function any_has_children(settlements)
 end
 
 -- Returns 0, or why not: -1 no such job, -3 not active, -4 children are pending or -9 have failed
--- the job, so that it has failed instead of completed. Its lock was this settlement's, and is gone.
+-- the job, so that it has failed instead of completed, -10 it was cancelled, so that it has failed.
+-- Its lock was this settlement's, and is gone.
 local function settle(s, now, look_for_children)
   local kind, job_id = s[1], s[2]
   local key = K.base .. job_id
@@ -114,10 +140,12 @@ local function settle(s, now, look_for_children)
     finish(job_id, key, now, FAIL, IN_THE_WAY[refused], '[]', -1, s[9], made, job[2], job[5])
     return refused
   end
-  if job[6] and kind ~= COMPLETE and kind ~= FAIL then
-    local reason = job[6] == '' and 'cancelled' or 'cancelled: ' .. job[6]
-    finish(job_id, key, now, FAIL, reason, '[]', -1, math.huge, made, job[2], job[5])
-    return 0
+  if job[6] then
+    call('HDEL', key, 'toril:cancel')
+    if kind ~= COMPLETE and kind ~= FAIL then
+      fail_cancelled(job_id, key, now, job[6], made, job[2], job[5])
+      return -10
+    end
   end
   if kind == COMPLETE or kind == FAIL then
     finish(job_id, key, now, kind, s[4], s[5], s[6], s[9], made, job[2], job[5])
