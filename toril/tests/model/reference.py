@@ -50,14 +50,15 @@ class Reference(Working, Scheduling):
         self.promote_all(queue, [job_id])
         return 0
 
-    def cancel(self, queue: Queue, job_id: str, reason: str, text: str, now: int) -> int:
+    def cancel(self, queue: Queue, job_id: str, reason: str, now: int) -> int:
         """cancel_job: returns 0 failed now, 1 its worker was asked."""
         job = queue.jobs.get(job_id)
         if job is None:
             return NO_JOB
         if job_id in queue.locks or job_id in queue.active:
             job.fields["toril:cancel"] = reason
-            queue.cancels.append({"jobId": job_id, "reason": reason})
+            lock = queue.locks.get(job_id)
+            queue.cancels.append({"jobId": job_id, "token": lock.value if lock else "", "reason": reason})
             queue.has_cancels = True
             return 1
         if self.is_next_of_scheduler(queue, job_id, job):
@@ -73,7 +74,9 @@ class Reference(Working, Scheduling):
             return NOT_IN_STATE
         queue.limit_events()
         made = int(job.fields.get("atm", "0"))
-        self.finish(queue, job_id, now, "f", text, "[]", -1, None, made, prev)
+        count, age_ms = self.fail_cancelled(queue, job_id, now, reason, made, prev)
+        if count != 0:
+            self.retain(queue, "failed", now, count, age_ms)
         return 0
 
     def retry_job(self, queue: Queue, job_id: str, reset: bool) -> int:

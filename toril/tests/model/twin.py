@@ -8,7 +8,6 @@ from typing import Any
 from toril.codec import AddArguments, FlowArguments
 from toril.job import NewJob
 from toril.options import RateLimit
-from toril.outcome import Cancelled
 from toril.schedule import When
 from toril.storage import scripts
 from toril.storage.bulk import BulkStore
@@ -162,10 +161,9 @@ class Twin:
         same(self.twins.model.promote(self.queue, job_id), self.twins.run(self.store.promote(job_id)))
 
     def cancel(self, job_id: str, reason: str) -> None:
-        told = str(Cancelled(reason))
         same(
-            self.twins.model.cancel(self.queue, job_id, reason, told, self.now),
-            self.twins.run(self.store.cancel(job_id, reason, told)),
+            self.twins.model.cancel(self.queue, job_id, reason, self.now),
+            self.twins.run(self.store.cancel(job_id, reason)),
         )
 
     def promote_many(self, limit: int) -> None:

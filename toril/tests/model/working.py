@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ from .adding import Adding
 from .family import Parent
 from .state import DUE_UNIT, NO_MORE, Expiring, Queue
 
-NO_JOB, NO_LOCK, NOT_IN_STATE, PENDING_CHILDREN, LOCKED, FAILED_CHILD = -1, -2, -3, -4, -6, -9
+NO_JOB, NO_LOCK, NOT_IN_STATE, PENDING_CHILDREN, LOCKED, FAILED_CHILD, CANCELLED = -1, -2, -3, -4, -6, -9, -10
 
 REFUSED = {PENDING_CHILDREN: "job has pending children", FAILED_CHILD: "a child of the job has failed"}
 TOO_OFTEN = "job stalled more than allowable limit"
@@ -101,7 +102,7 @@ class Working(Adding):
         completing has brought the limits of the completed ones."""
         ends = {"completed": 0, "failed": 0}
         for settlement, code in zip(settlements, codes, strict=True):
-            if code in REFUSED:
+            if code in REFUSED or code == CANCELLED:
                 ends["failed"] += 1
             elif code == 0 and settlement.kind in "cf":
                 target = "completed" if settlement.kind == "c" else "failed"
@@ -139,11 +140,11 @@ class Working(Adding):
             if code == FAILED_CHILD or (code and settlement.kind == "c"):
                 self.finish(queue, job_id, now, "f", REFUSED[code], "[]", -1, settlement.attempts, made)
                 return code
-        if settlement.kind not in "cf" and "toril:cancel" in job.fields:
-            reason = job.fields["toril:cancel"]
-            text = f"cancelled: {reason}" if reason else "cancelled"
-            self.finish(queue, job_id, now, "f", text, "[]", -1, None, made)
-        elif settlement.kind in "cf":
+        reason = job.fields.pop("toril:cancel", None)
+        if reason is not None and settlement.kind not in "cf":
+            self.fail_cancelled(queue, job_id, now, reason, made, "active")
+            return CANCELLED
+        if settlement.kind in "cf":
             self.finish(
                 queue, job_id, now, settlement.kind, settlement.text, settlement.trace,
                 settlement.keep_count, settlement.attempts, made,
@@ -159,6 +160,23 @@ class Working(Adding):
         else:
             self.run_again(queue, job_id, settlement, now, made)
         return 0
+
+    def fail_cancelled(
+        self, queue: Queue, job_id: str, now: int, reason: str, made: int, prev: str
+    ) -> tuple[int, int]:
+        """Fail a cancelled job, its earlier traces kept; returns its own limits of count and age."""
+        fields = queue.jobs[job_id].fields
+        keep = json.loads(fields["opts"]).get("removeOnFail")
+        count, age_ms = -1, -1
+        if keep is True:
+            count = 0
+        elif isinstance(keep, int) and keep is not False:
+            count = keep
+        elif isinstance(keep, dict):
+            count, age_ms = keep.get("count", -1), keep.get("age", -0.001) * 1000
+        text = f"cancelled: {reason}" if reason else "cancelled"
+        self.finish(queue, job_id, now, "f", text, fields.get("stacktrace", "[]"), count, None, made, prev)
+        return count, age_ms
 
     def finish(
         self, queue: Queue, job_id: str, now: int, kind: str, text: str, trace: str, keep_count: int,
