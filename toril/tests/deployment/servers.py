@@ -191,9 +191,8 @@ class SentinelGroup:
         def complete() -> bool:
             facts = ask(self.sentinels[0], "SENTINEL", "MASTER", MASTER)
             told = info(self.master().port, "replication", self.user)
-            return (
-                int(facts[facts.index(known) + 1]) >= replicas and int(told["connected_slaves"]) >= replicas
-            )
+            online = sum("state=online" in value for value in told.values())
+            return int(facts[facts.index(known) + 1]) >= replicas and online >= replicas
 
         until(complete, "the replicas follow")
 

@@ -14,6 +14,7 @@
 --- @include "store"
 --- @include "elsewhere"
 --- @include "family"
+--- @include "memory"
 
 local jobs = cmsgpack.unpack(ARGV[2])
 local now = now_ms()
@@ -107,6 +108,7 @@ local function add(i, job)
   end
 end
 
+refuse_when_full()
 for i, job in ipairs(jobs) do
   elsewhere(job[1], add, i, job)
 end

@@ -8,7 +8,9 @@
 --- @include "keys"
 --- @include "clock"
 --- @include "queue_state"
+--- @include "memory"
 
+go_on_when_full()
 if not call('SET', K.stalled_check, now_ms(), 'PX', ARGV[3], 'NX') then
   return {}
 end

@@ -1,6 +1,7 @@
 -- A job scheduler: its place in the sorted set (when its newest job is due), its hash, that job.
 --- @include "store"
 --- @include "forget"
+--- @include "memory"
 
 -- How much of a waiting list is searched for one job; in a longer one a job is taken to be there.
 local SEARCHED = 100000
@@ -143,6 +144,7 @@ local function upsert(s, now)
   if before and says(key, DEFINITION, s.definition) then
     return set_own(key, s.own)
   end
+  refuse_when_full()
   local same_timing = before and says(key, TIMING, s.definition)
   local pending = before and take_away(job_at(s.id, before))
   local at = first_run(s, before, pending, same_timing, now)
