@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import cast
 
 from ..errors import InvalidOption
-from ..health import MAX_AGE
 from ..options import Keep, RateLimit, seconds, whole
 from ..queue import Queue
 from ..record import Job
@@ -33,6 +31,7 @@ from .cycle import Cycle
 from .executor import Executor
 from .idle import Idler
 from .keeper import Keeper
+from .observed import Observed
 from .outcomes import BackoffStrategy, Outcomes
 from .routes import Handler, Middleware, Router, SingleRoute
 from .runs import Runs
@@ -46,7 +45,7 @@ FLUSH_TIMEOUT = 5.0
 """Seconds that the last settlements may take at the end of a stop."""
 
 
-class Worker:
+class Worker(Observed):
     """Runs the jobs of one queue.
 
     Args:
@@ -140,51 +139,14 @@ class Worker:
             middleware,
             max_started_attempts,
         )
-        self._runs = Runs(self.queue, self._executor, self.id)
+        super().__init__(Runs(self.queue, self._executor, self.id))
         self._paused = False
         self._stopping = asyncio.Event()
         self._forced = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._cycle: Cycle | None = None
         self._idler: Idler | None = None
-        self._ended = asyncio.Event()
         self.ready = asyncio.Event()
         """Set once the server has answered this worker."""
-
-    @property
-    def running(self) -> int:
-        """How many jobs run now."""
-        return len(self._runs)
-
-    @property
-    def begun(self) -> int:
-        """How many runs have begun."""
-        return self._runs.begun
-
-    @property
-    def completed(self) -> int:
-        """How many jobs this worker has completed."""
-        return self._runs.completed
-
-    @property
-    def failed(self) -> int:
-        """How many jobs this worker has failed for good."""
-        return self._runs.failed
-
-    @property
-    def retried(self) -> int:
-        """How many runs have ended with their jobs to run again, for whatever reason."""
-        return self._runs.retried
-
-    @property
-    def handed_back(self) -> int:
-        """How many of these were handed back unspent, for the worker stopped."""
-        return self._runs.handed_back
-
-    @property
-    def finished(self) -> int:
-        """How many runs have ended."""
-        return self.completed + self.failed + self.retried
 
     async def look(self) -> None:
         """Look for jobs now, and return when none is left that may run, and none runs."""
@@ -201,20 +163,6 @@ class Worker:
         return await self._executor.run(job, "", lambda: None)
 
     @property
-    def last_success(self) -> float | None:
-        """When a call to the server last succeeded, by `time.monotonic`; None before and after the run.
-
-        It goes on while the worker is idle, paused, or busy with long jobs, and is noted in the event
-        loop: one that stands still is a worker that makes no progress, whatever the reason.
-        """
-        return None if self._cycle is None or self._ended.is_set() else self._cycle.last_success
-
-    def healthy(self, max_age: float | timedelta = MAX_AGE) -> bool:
-        """Whether a call to the server succeeded within `max_age` seconds; from any thread."""
-        last = self.last_success
-        return last is not None and time.monotonic() - last <= seconds(max_age, "max_age")
-
-    @property
     def concurrency(self) -> int:
         """How many jobs run at once; may be set while it runs. Raises InvalidOption."""
         return self._concurrency
@@ -224,11 +172,6 @@ class Worker:
         self._concurrency = whole(value, "concurrency", 1, 10_000)
         if self._cycle is not None:
             self._cycle.resize(self._concurrency)
-
-    @property
-    def is_running(self) -> bool:
-        """Whether `run` has begun and not ended."""
-        return self._cycle is not None and not self._ended.is_set()
 
     @property
     def paused(self) -> bool:
