@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 
 import pytest
 
@@ -13,16 +13,7 @@ from toril import Deduplication, JobState
 
 Ran = list[tuple[str, object]]
 
-
-@contextlib.asynccontextmanager
-async def working(queue: toril.Queue, handler: Callable[[toril.Job], object]) -> AsyncIterator[None]:
-    worker = toril.Worker(queue.name, handler, url=queue.url, concurrency=5)
-    task = asyncio.create_task(worker.run(handle_signals=False))
-    try:
-        yield
-    finally:
-        worker.stop()
-        await task
+Running = Callable[..., AbstractAsyncContextManager[toril.Worker]]
 
 
 async def dedup_keys(queue: toril.Queue) -> set[str]:
@@ -93,7 +84,9 @@ async def test_reschedule_delays_the_first_anew(queue: toril.Queue) -> None:
 
 
 @pytest.mark.parametrize("fails", [False, True])
-async def test_keep_last_runs_what_came_while_it_ran(queue: toril.Queue, fails: bool) -> None:
+async def test_keep_last_runs_what_came_while_it_ran(
+    queue: toril.Queue, fails: bool, running: Running
+) -> None:
     mode = Deduplication.keep_last("k")
     ran: Ran = []
     started, go_on, all_done = asyncio.Event(), asyncio.Event(), asyncio.Event()
@@ -107,7 +100,7 @@ async def test_keep_last_runs_what_came_while_it_ran(queue: toril.Queue, fails: 
         if fails:
             raise toril.Fail("no")
 
-    async with working(queue, handler), asyncio.timeout(10):
+    async with running(handler, concurrency=5), asyncio.timeout(10):
         first = await queue.add("x", 1, deduplication=mode)
         await started.wait()
         later = [await queue.add("x", n, deduplication=mode, priority=n) for n in (2, 3, 4)]

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 
 import pytest
 
 import toril
 from toril import NewJob
+
+Running = Callable[..., AbstractAsyncContextManager[toril.Worker]]
 
 
 async def handler(job: toril.Job) -> None:
@@ -17,27 +20,18 @@ async def handler(job: toril.Job) -> None:
         raise toril.Fail("bad")
 
 
-@contextlib.asynccontextmanager
-async def working(queue: toril.Queue) -> AsyncIterator[None]:
-    worker = toril.Worker(queue.name, handler, url=queue.url, concurrency=50)
-    task = asyncio.create_task(worker.run(handle_signals=False))
-    try:
-        yield
-    finally:
-        worker.stop()
-        await task
-
-
-async def finish(queue: toril.Queue, jobs: list[toril.Job]) -> None:
-    async with working(queue):
+async def finish(queue: toril.Queue, jobs: list[toril.Job], running: Running) -> None:
+    async with running(handler, concurrency=50):
         for job in jobs:
             with contextlib.suppress(toril.JobFailed):
                 await job.wait(20)
 
 
-async def test_failed_jobs_are_retried_in_bulk_with_all_their_attempts(queue: toril.Queue) -> None:
+async def test_failed_jobs_are_retried_in_bulk_with_all_their_attempts(
+    queue: toril.Queue, running: Running
+) -> None:
     jobs = await queue.add_many([NewJob("bad", n, priority=n % 2) for n in range(1500)] + [NewJob("good")])
-    await finish(queue, jobs)
+    await finish(queue, jobs, running)
     assert await queue.retry_jobs(limit=10) == 10
     assert await queue.retry_jobs() == 1490
     counts = await queue.get_job_counts()
@@ -55,9 +49,9 @@ async def test_failed_jobs_are_retried_in_bulk_with_all_their_attempts(queue: to
         await queue.retry_jobs("active")
 
 
-async def test_a_retry_may_leave_the_attempts_as_they_are(queue: toril.Queue) -> None:
+async def test_a_retry_may_leave_the_attempts_as_they_are(queue: toril.Queue, running: Running) -> None:
     (job,) = await queue.add_many([NewJob("bad")])
-    await finish(queue, [job])
+    await finish(queue, [job], running)
     await job.retry(reset_attempts=False)
     found = await queue.get_job(job.id)
     assert found is not None
@@ -85,12 +79,12 @@ async def test_delayed_jobs_are_promoted_in_bulk(queue: toril.Queue) -> None:
     ],
 )
 async def test_each_state_is_cleaned_by_age(
-    queue: toril.Queue, state: str, options: toril.JobKeywords
+    queue: toril.Queue, state: str, options: toril.JobKeywords, running: Running
 ) -> None:
     name = "bad" if state == "failed" else "x"
     jobs = await queue.add_many([NewJob(name, n, **options) for n in range(30)])
     if state in {"completed", "failed"}:
-        await finish(queue, jobs)
+        await finish(queue, jobs, running)
     old = {job.id for job in jobs[:20]}
     for job_id in old:
         key = queue.store.keys.job(job_id)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 
 import pytest
 
@@ -12,27 +13,17 @@ import toril
 from toril.services.retention import RetentionService
 from toril.storage.work import WorkStore
 
+Running = Callable[..., AbstractAsyncContextManager[toril.Worker]]
+
 
 async def handler(job: toril.Job) -> None:
     if job.name == "bad":
         raise toril.Fail("bad")
 
 
-@contextlib.asynccontextmanager
-async def working(queue: toril.Queue, **options: object) -> AsyncIterator[toril.Worker]:
-    worker = toril.Worker(queue.name, handler, url=queue.url, **options)  # type: ignore[arg-type]
-    task = asyncio.create_task(worker.run(handle_signals=False))
-    try:
-        await worker.ready.wait()
-        yield worker
-    finally:
-        worker.stop()
-        await task
-
-
-async def test_workers_are_listed_while_they_run(queue: toril.Queue) -> None:
+async def test_workers_are_listed_while_they_run(queue: toril.Queue, running: Running) -> None:
     assert await queue.workers() == []
-    async with working(queue, name="ann"), working(queue, name="bob"), asyncio.timeout(5):
+    async with running(handler, name="ann"), running(handler, name="bob"), asyncio.timeout(5):
         while len(found := await queue.workers()) < 2:
             await asyncio.sleep(0.01)
         assert {worker.name for worker in found} == {"ann", "bob"}
@@ -47,8 +38,8 @@ def test_a_name_that_the_server_would_refuse_is_refused() -> None:
         toril.Worker("q", handler, name="my worker")
 
 
-async def test_ends_are_counted_by_the_minute(queue: toril.Queue) -> None:
-    async with working(queue, metrics_minutes=3):
+async def test_ends_are_counted_by_the_minute(queue: toril.Queue, running: Running) -> None:
+    async with running(handler, metrics_minutes=3):
         for job in await queue.add_many([toril.NewJob("x") for _ in range(5)] + [toril.NewJob("bad")]):
             with contextlib.suppress(toril.JobFailed):
                 await job.wait(5)
@@ -67,16 +58,16 @@ async def test_ends_are_counted_by_the_minute(queue: toril.Queue) -> None:
         await queue.get_metrics("active")
 
 
-async def test_no_numbers_are_kept_unless_asked_for(queue: toril.Queue) -> None:
-    async with working(queue):
+async def test_no_numbers_are_kept_unless_asked_for(queue: toril.Queue, running: Running) -> None:
+    async with running(handler):
         await (await queue.add("x")).wait(5)
     assert (await queue.get_metrics("completed")).count == 0
 
 
-async def test_retention_that_never_runs_on_an_idle_queue(queue: toril.Queue) -> None:
+async def test_retention_that_never_runs_on_an_idle_queue(queue: toril.Queue, running: Running) -> None:
     """Nothing ends any more, and yet what was to be kept for a while only goes."""
     store = queue.store
-    async with working(queue, retention_interval=3600.0):
+    async with running(handler, retention_interval=3600.0):
         young = await queue.add(
             "x", keep_completed=toril.Keep(age=1000.0), keep_failed=toril.Keep(age=1000.0)
         )
@@ -95,8 +86,8 @@ async def test_retention_that_never_runs_on_an_idle_queue(queue: toril.Queue) ->
     assert await queue.get_job(bad.id) is None
 
 
-async def test_a_worker_looks_for_old_jobs_by_itself(queue: toril.Queue) -> None:
-    async with working(queue, retention_interval=0.05):
+async def test_a_worker_looks_for_old_jobs_by_itself(queue: toril.Queue, running: Running) -> None:
+    async with running(handler, retention_interval=0.05):
         job = await queue.add("x", keep_completed=toril.Keep(age=1.0))
         async with asyncio.timeout(10):
             while await queue.get_job(job.id) is not None:

@@ -7,14 +7,13 @@ import contextlib
 import importlib
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 import toril
-from toril.worker.routes import Handler
 
 Running = Callable[..., contextlib.AbstractAsyncContextManager[toril.Worker]]
 
@@ -23,21 +22,6 @@ Running = Callable[..., contextlib.AbstractAsyncContextManager[toril.Worker]]
 def handlers(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
     return importlib.import_module("cpu_handlers")
-
-
-@pytest.fixture
-def running(valkey_url: str, queue_name: str) -> Running:
-    @contextlib.asynccontextmanager
-    async def run(handler: Handler, **options: object) -> AsyncIterator[toril.Worker]:
-        worker = toril.Worker(queue_name, handler, url=valkey_url, **options)  # type: ignore[arg-type]
-        task = asyncio.create_task(worker.run(handle_signals=False))
-        try:
-            yield worker
-        finally:
-            worker.stop()
-            await task
-
-    return run
 
 
 async def until(condition: Callable[[], Awaitable[bool] | bool], limit: float = 20.0) -> None:
