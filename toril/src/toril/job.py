@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Any, TypedDict
+from typing import Any, TypedDict, Unpack
 
 from .errors import InvalidOption
 from .family import JobRef, OnFailure
@@ -208,51 +208,12 @@ class NewJob:
     data: Json
     options: JobOptions = field(default_factory=JobOptions)
 
-    def __init__(
-        self,
-        name: str,
-        data: Json = None,
-        *,
-        delay: float | timedelta = 0.0,
-        priority: int = 0,
-        attempts: int = 1,
-        backoff: Backoff | float | None = None,
-        job_id: str | None = None,
-        lifo: bool = False,
-        deduplication: Deduplication | None = None,
-        timeout: float | timedelta | None = None,
-        keep_completed: Keep | bool | None = None,
-        keep_failed: Keep | bool | None = None,
-        parent: JobRef | None = None,
-        on_failure: OnFailure | str | None = None,
-        keep_logs: int | None = None,
-        deadline: float | timedelta | datetime | None = None,
-        size_limit: int | None = None,
-        keep_traces: int | None = None,
-    ) -> None:
+    def __init__(self, name: str, data: Json = None, **options: Unpack[JobKeywords]) -> None:
         if not isinstance(name, str) or not name:
             raise InvalidOption("a job's name must be a non-empty text")
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "data", data)
-        options = JobOptions.of(
-            delay=delay,
-            priority=priority,
-            attempts=attempts,
-            backoff=backoff,
-            job_id=job_id,
-            lifo=lifo,
-            deduplication=deduplication,
-            timeout=timeout,
-            keep_completed=keep_completed,
-            keep_failed=keep_failed,
-            parent=parent,
-            on_failure=on_failure,
-            keep_logs=keep_logs,
-            deadline=deadline,
-            size_limit=size_limit,
-            keep_traces=keep_traces,
-        )
-        object.__setattr__(self, "options", options)
+        object.__setattr__(self, "options", JobOptions.of(**options))
 
     @classmethod
     def with_options(cls, name: str, data: Json, options: JobOptions) -> NewJob:
