@@ -138,7 +138,15 @@ const verbs = {
       events.on(type, (event) => heard.push(typeof event === 'string' ? { type } : { type, ...event }));
     }
     listeners.set(name, { events, heard });
-    await events.waitUntilReady();
+    // Being ready is not yet reading: only what is written after its first read is heard.
+    let reads = false;
+    events.on('probe', () => { reads = true; });
+    const producer = new QueueEventsProducer(name, shared);
+    while (!reads) {
+      await producer.publishEvent({ eventName: 'probe' });
+      await new Promise((go) => setTimeout(go, 10));
+    }
+    await producer.close();
   },
   publish: async ({ name, event }) => {
     const producer = new QueueEventsProducer(name, shared);
