@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 
 import socketio  # type: ignore[import-untyped]  # ships no types
 
@@ -12,6 +13,12 @@ __all__ = ["CHANNEL", "emit", "manager", "room"]
 
 CHANNEL = "insightdesk:socketio"
 
+# A dead connection is noticed within half a minute; not every system lets one say so.
+_KEEPALIVE = {
+    getattr(socket, option): value
+    for option, value in {"TCP_KEEPIDLE": 15, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}.items()
+    if hasattr(socket, option)
+}
 _emitters: dict[int, socketio.AsyncRedisManager] = {}
 
 
@@ -24,7 +31,17 @@ def manager(url: str, *, write_only: bool) -> socketio.AsyncRedisManager:
     """The client manager on our Valkey; the library picks its client by the scheme."""
     scheme, separator, rest = url.partition("://")
     scheme = {"redis": "valkey", "rediss": "valkeys"}.get(scheme, scheme)
-    return socketio.AsyncRedisManager(scheme + separator + rest, channel=CHANNEL, write_only=write_only)
+    # A subscription is silent for as long as nothing happens. With the client's default of 5 s for any read
+    # it would be given up and, a deaf second later, made again. TCP tells when the other side has gone.
+    options = {
+        "socket_timeout": 5.0 if write_only else None,
+        "socket_connect_timeout": 5.0,
+        "socket_keepalive": True,
+        "socket_keepalive_options": _KEEPALIVE,
+    }
+    return socketio.AsyncRedisManager(
+        scheme + separator + rest, channel=CHANNEL, write_only=write_only, redis_options=options
+    )
 
 
 async def emit(user_id: str, ticket_id: str, action: str) -> None:
