@@ -40,11 +40,17 @@ def stats(
     if not counts:
         typer.echo("no queues there")
         return
-    states = list(next(iter(counts.values())))
-    table = Table("queue", *states)
+    states = [
+        state
+        for state in next(iter(counts.values()))
+        if state != "paused" or any(found[state] for found in counts.values())
+    ]
+    table = Table("queue", *states, box=None)
     for name, found in counts.items():
         table.add_row(name, *(str(found[state]) for state in states))
-    Console().print(table)
+    console = Console()
+    # Into a pipe or a file nothing is cut off.
+    console.print(table, width=None if console.is_terminal else 200)
 
 
 async def _counts(url: str, queues: list[str] | None, prefix: str) -> dict[str, dict[str, int]]:
