@@ -57,6 +57,24 @@ async def test_out_of_memory_adds_are_refused_and_workers_drain(
         await queue.add("a")
 
 
+async def test_an_app_s_worker_starts_without_memory_while_its_schedules_are_as_before(
+    own: toril.EmbeddedServer, queue_name: str
+) -> None:
+    app = toril.Toril(own.url, name=queue_name, release=3)
+
+    @app.job(queue_name)
+    async def tick() -> None: ...
+
+    app.schedule("often", toril.Every(3600.0), tick)
+    assert await app.apply_schedules() == 1
+    await tick.enqueue()
+    ask(own.port, "CONFIG", "SET", "maxmemory", "1")
+    async with app.worker_running(), asyncio.timeout(10):
+        while (await app.queue(queue_name).get_job_counts())["completed"] < 1:
+            await asyncio.sleep(0.02)
+    await app.close()
+
+
 async def test_a_replica_is_read_and_not_written(own: toril.EmbeddedServer, queue_name: str) -> None:
     async with toril.Queue(queue_name, own.url) as queue:
         job = await queue.add("a")

@@ -166,7 +166,8 @@ class Scheduling(Server):
         newest = int(queue.releases.get(owner, "0"))
         if newest > release:
             return newest
-        queue.releases[owner] = str(release)
+        if release > newest:
+            queue.releases[owner] = str(release)
         changed, taken = 0, {}
         for each in wanted:
             before = owner_of(queue.schedulers.get(each["id"]))

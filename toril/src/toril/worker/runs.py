@@ -135,7 +135,10 @@ class Runs:
             logger.warning("job %s has failed: %s", settlement.job_id, FAILED_INSTEAD[code])
             return
         logger.warning(
-            "job %s could not be settled (code %d): it is not this worker's now", settlement.job_id, code
+            "job %s could not be settled (code %d): its lock is gone, so that it was settled before, by a "
+            "call whose answer was lost, or is not this worker's now",
+            settlement.job_id,
+            code,
         )
 
     def lost(self, job_ids: Sequence[str]) -> None:

@@ -6,6 +6,7 @@
           {how many were made or changed, {removed id, …}, {id taken over, its owner before, …}}
   Events  removed, added, delayed or waiting
   Bound   the schedules declared, now and before
+  What is as it was is not written, so that a worker whose schedules are there starts without memory.
 ]]
 --- @include "keys"
 --- @include "clock"
@@ -17,7 +18,9 @@ local newest = tonumber(call('HGET', releases, owner) or 0)
 if newest > release then
   return { -1, newest }
 end
-call('HSET', releases, owner, ms(release))
+if release > newest then
+  call('HSET', releases, owner, ms(release))
+end
 
 -- The owner that a scheduler's own hash names: one that was made anew by hand has none.
 local function owner_of(id)
@@ -38,7 +41,9 @@ for _, s in ipairs(schedules) do
   if upsert(s, now) then
     changed = changed + 1
   end
-  call('HSET', owners, s.id, owner)
+  if call('HGET', owners, s.id) ~= owner then
+    call('HSET', owners, s.id, owner)
+  end
 end
 local known = call('HGETALL', owners)
 for i = 1, #known, 2 do
