@@ -21,8 +21,10 @@ $(STAMP): requirements.lock toril/pyproject.toml insightdesk/pyproject.toml
 run: setup ## Run the helpdesk with its own servers and a demo
 	@exec $(BIN)/insightdesk dev
 
+# Processes that share the tests, which mostly wait for servers.
+TESTERS ?= 3
 test: setup check ## Check the code and run all tests but those that need Node
-	$(BIN)/python -m pytest -m "not node" toril/tests insightdesk/tests
+	$(BIN)/python -m pytest -n $(TESTERS) -m "not node" toril/tests insightdesk/tests
 
 check: setup ## Lint, format, types, imports one way
 	$(BIN)/ruff check .
