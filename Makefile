@@ -36,7 +36,7 @@ fmt: setup ## Format the code and mend what ruff can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: setup ## Measure toril beside Node BullMQ on the same server
+bench: setup ## Measure toril beside its peers (python -m benchmarks --quick: minutes)
 	$(BIN)/python -m benchmarks
 
 MINUTES ?= 20

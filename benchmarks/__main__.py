@@ -1,97 +1,122 @@
-"""Prints one table: `python -m benchmarks [--quick]`. Runs are interleaved; medians with range."""
+"""Measures toril beside its peers: `python -m benchmarks [--quick] [--only KEY,…] [--sides KEY,…]`.
+
+Runs are interleaved and rotated; every run is checked to have run each job exactly once. Prints a table
+a scenario and the goals, met or missed, and writes all of it to a JSON file, from which
+`python -m benchmarks.report FILE` makes the documentation's tables and pictures.
+"""
 
 from __future__ import annotations
 
 import argparse
-import json
-import platform
-import shutil
-import statistics
-import subprocess
 import sys
-import uuid
+import time
 from pathlib import Path
-from typing import NamedTuple
-from urllib.parse import urlsplit
 
-import toril
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
 
-HERE = Path(__file__).parent
-NODE_FOLDER = HERE.parent / "tests" / "node"
+from . import places, tables
+from .campaign import carry_out, turns
+from .goals import Verdict
+from .record import Record
+from .scenarios import BY_KEY as SCENARIOS
+from .scenarios.base import Scenario
+from .sides import BY_KEY as SIDES
+from .sides import Side
+from .stage import Stage
 
-
-class Scenario(NamedTuple):
-    """One row: what is done, how many jobs, how many at a time."""
-
-    label: str
-    kind: str
-    jobs: int
-    concurrency: int
-
-
-SCENARIOS = (
-    Scenario("bulk add", "add", 40_000, 1),
-    Scenario("no-op, c=1", "run", 10_000, 1),
-    Scenario("no-op, c=50", "run", 40_000, 50),
-)
+OUT = Path(__file__).parent / "results"
 
 
-def run(side: str, port: int, scenario: Scenario, count: int) -> float:
-    """Run one side once; returns jobs a second. Every run is checked: each job ran exactly once."""
-    queue = f"bench-{uuid.uuid4().hex[:8]}"
-    arguments = [str(port), queue, scenario.kind, str(count), str(scenario.concurrency)]
-    command = (
-        [sys.executable, "-m", "benchmarks.toril_side"]
-        if side == "toril"
-        else ["node", str(HERE / "node.mjs")]
-    )
-    done = subprocess.run(
-        [*command, *arguments], capture_output=True, text=True, cwd=HERE.parent, check=False
-    )
-    if done.returncode:
-        sys.exit(f"{side}, {scenario.label}: {done.stderr.strip()}")
-    result = json.loads(done.stdout)
-    if scenario.kind == "run" and not result["runs"] == result["distinct"] == count:
-        sys.exit(
-            f"{side}, {scenario.label}: {count} jobs, {result['runs']} runs of {result['distinct']} jobs"
+class Bar:
+    """A progress bar of all runs."""
+
+    def __init__(self, console: Console, total: int) -> None:
+        columns = (
+            TextColumn("{task.description:42}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
         )
-    return float(count / result["seconds"])
+        self.progress = Progress(*columns, console=console, transient=True)
+        self._task = self.progress.add_task("", total=total)
+
+    def begin(self, scenario: Scenario, side: Side) -> None:
+        """Say what is being done."""
+        self.tell(f"{scenario.title}: {side.title}")
+
+    def tell(self, line: str) -> None:
+        """Say so beside the bar."""
+        self.progress.update(self._task, description=line)
+
+    def end(self) -> None:
+        """One run further."""
+        self.progress.advance(self._task)
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="three runs of fewer jobs")
-    parser.add_argument("--runs", type=int, default=5, help="runs of each side and scenario")
-    options = parser.parse_args()
-    if not shutil.which("node"):
-        sys.exit("benchmarks: Node is needed for the comparison with BullMQ")
-    if not (NODE_FOLDER / "node_modules" / "bullmq").is_dir():
-        subprocess.run(
-            ["npm", "install", "--omit=optional", "--ignore-scripts", "--no-audit", "--no-fund"],
-            cwd=NODE_FOLDER,
-            check=True,
-        )
-    runs = 3 if options.quick else options.runs
-    print(
-        f"{platform.machine()}, Python {platform.python_version()}, one Valkey without AOF, {runs} runs each"
+def show(console: Console, title: str, head: list[str], rows: list[list[str]]) -> None:
+    """Print one table."""
+    shown = Table(title=title, title_justify="left")
+    for number, name in enumerate(head):
+        shown.add_column(name, justify="left" if number == 0 else "right")
+    for row in rows:
+        shown.add_row(*row)
+    console.print(shown)
+
+
+def options() -> argparse.Namespace:
+    """What the command line says."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    print(f"{'scenario':14}{'toril jobs/s':>26}{'Node BullMQ jobs/s':>26}{'ratio':>8}")
-    with toril.embedded() as url:
-        port = urlsplit(url).port or 0
-        for scenario in SCENARIOS:
-            count = scenario.jobs // (4 if options.quick else 1)
-            rates: dict[str, list[float]] = {"toril": [], "node": []}
-            for number in range(runs):
-                for side in ("toril", "node") if number % 2 else ("node", "toril"):
-                    rates[side].append(run(side, port, scenario, count))
-            ours, theirs = (statistics.median(rates[side]) for side in ("toril", "node"))
-            cells = [
-                f"{statistics.median(each):,.0f} ({min(each):,.0f}-{max(each):,.0f})"
-                for each in rates.values()
-            ]
-            print(f"{scenario.label:14}{cells[0]:>26}{cells[1]:>26}{ours / theirs:>7.1f}x", flush=True)
+    parser.add_argument("--quick", action="store_true", help="fewer jobs and runs: minutes, and coarser")
+    parser.add_argument("--only", default=",".join(SCENARIOS), help="scenarios, by key")
+    parser.add_argument("--sides", default=",".join(SIDES), help="sides, by key")
+    parser.add_argument("--out", type=Path, help="where the JSON file is written")
+    parser.add_argument("--list", action="store_true", help="list the keys and end")
+    given = parser.parse_args()
+    for name, known in (("only", SCENARIOS), ("sides", SIDES)):
+        if unknown := set(getattr(given, name).split(",")) - set(known):
+            parser.error(f"--{name}: unknown {', '.join(sorted(unknown))}; known are {', '.join(known)}")
+    return given
+
+
+def main() -> int:
+    """Measure, print, write; the exit code tells whether toril has failed somewhere."""
+    given = options()
+    if given.list:
+        print("\n".join([f"{key:22}{scenario.title}" for key, scenario in SCENARIOS.items()]))
+        return 0
+    console = Console()
+    mode = "quick" if given.quick else "full"
+    chosen = [SCENARIOS[key] for key in SCENARIOS if key in given.only.split(",")]
+    sides = [key for key in SIDES if key in given.sides.split(",")]
+    record = Record.begin(mode)
+    out = given.out or OUT / f"{mode}-{time.strftime('%Y%m%d-%H%M%S')}.json"
+    out.parent.mkdir(parents=True, exist_ok=True)
+    total = sum(len(turns(scenario, sides, given.quick)) for scenario in chosen)
+    bar = Bar(console, total)
+    with bar.progress, Stage(given.quick, bar.tell) as stage:
+        for key in list(sides):
+            bar.tell(f"installing {SIDES[key].title}")
+            try:
+                stage.command(SIDES[key])
+                record.versions[key] = places.version(SIDES[key])
+            except places.PlaceFailed as error:
+                console.print(f"[red]{SIDES[key].title} cannot be measured: {error}", soft_wrap=True)
+        carry_out(stage, record, chosen, sides, bar, lambda done: done.write(out))
+    for scenario in chosen:
+        if scenario.columns:
+            rows = tables.side_rows(record, scenario)
+            show(console, scenario.title, tables.side_head(scenario), rows)
+    rows = tables.goal_rows(record, chosen)
+    show(console, "goals", list(tables.GOAL_HEAD), rows)
+    verdicts = [row[-1] for row in rows]
+    counts = ", ".join(f"{verdicts.count(verdict.value)} {verdict.value}" for verdict in Verdict)
+    console.print(f"{counts}; {mode} mode, {record.machine}, Python {record.python}; written to {out}")
+    return any(figure.error and figure.side == "toril" for figure in record.figures)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

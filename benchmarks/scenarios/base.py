@@ -1,0 +1,53 @@
+"""What a scenario is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..goals import Goal
+from ..record import RATE, Measures
+from ..sides import ALL, Side
+from ..stage import Stage
+
+
+@dataclass(frozen=True)
+class Column:
+    """A measure that the scenario's table shows.
+
+    Attributes:
+        measure: Its name in the record.
+        title: Its name and unit for readers.
+    """
+
+    measure: str
+    title: str
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One row of the goals' table: what is done, by whom, and what it should come to.
+
+    Attributes:
+        key: Its name in files.
+        title: Its name in tables.
+        measure: Does it once with one side.
+        columns: What is shown of it; the first one is drawn.
+        goals: What it should come to.
+        sides: The sides that take part, by key.
+        runs: How often each side does it, in the quick and in the full mode.
+        about: What a reader must know of how it is measured.
+    """
+
+    key: str
+    title: str
+    measure: Callable[[Stage, Side], Measures]
+    columns: tuple[Column, ...]
+    goals: tuple[Goal, ...] = ()
+    sides: tuple[str, ...] = ALL
+    runs: tuple[int, int] = (2, 5)
+    about: str = ""
+
+
+JOBS = Column(RATE, "jobs/s")
+COSTS = (Column("server_us", "server µs/job"), Column("client_us", "client µs/job"))

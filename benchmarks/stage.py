@@ -1,0 +1,148 @@
+"""Runs a side's process on a fresh server, and checks that it did what it was told exactly."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Literal
+
+import toril
+
+from .places import ROOT, prepare
+from .record import CLIENT, RATE, SERVER, Measures
+from .sides import Side
+
+Appendonly = Literal["always", "everysec"] | None
+
+TIMEOUT = 180.0
+"""Seconds that one run of a side may take."""
+
+
+class RunFailed(Exception):
+    """A side's process failed, or its jobs did not run exactly once."""
+
+
+class Stage:
+    """What the scenarios need: servers, and the sides' processes.
+
+    Args:
+        quick: Whether a coarse answer in little time is wanted.
+        tell: Gets a line of what is being done.
+    """
+
+    def __init__(self, quick: bool, tell: Callable[[str], None] = lambda line: None) -> None:
+        self.quick = quick
+        self.tell = tell
+        self._commands: dict[str, list[str]] = {}
+        self._kept = contextlib.ExitStack()
+
+    def __enter__(self) -> Stage:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._kept.close()
+
+    def command(self, side: Side) -> list[str]:
+        """The command of a side's module; its place is made at the first call."""
+        if side.key not in self._commands:
+            self._commands[side.key] = prepare(side)
+        return self._commands[side.key]
+
+    @contextlib.contextmanager
+    def valkey(self, appendonly: Appendonly = None) -> Iterator[toril.EmbeddedServer]:
+        """A fresh Valkey while the block runs."""
+        with toril.EmbeddedServer(appendonly=appendonly) as server:
+            yield server
+
+    @contextlib.contextmanager
+    def server(self, side: Side, appendonly: Appendonly = None) -> Iterator[str]:
+        """A fresh server of the side's kind while the block runs; its address."""
+        with self.valkey(appendonly) as server:
+            yield str(server.port)
+
+    def run(self, side: Side, address: str, kind: str, count: int, concurrency: int = 1) -> Measures:
+        """Run a side's process to its end.
+
+        Raises:
+            RunFailed: it failed.
+        """
+        with self.process(side, address, new_queue(), kind, count, concurrency) as process:
+            return result(process)
+
+    @contextlib.contextmanager
+    def process(
+        self, side: Side, address: str, queue: str, kind: str, count: int, concurrency: int = 1
+    ) -> Iterator[subprocess.Popen[str]]:
+        """A side's process, with pipes; it is killed when the block ends."""
+        arguments = [address, queue, kind, str(count), str(concurrency)]
+        with spawn([*self.command(side), *arguments]) as process:
+            yield process
+
+    def jobs(self, side: Side, seconds: float, least: int = 200) -> int:
+        """How many jobs keep a side busy for so long, roughly."""
+        return max(least, int(side.pace * seconds))
+
+
+@contextlib.contextmanager
+def spawn(command: list[str], folder: Path = ROOT) -> Iterator[subprocess.Popen[str]]:
+    """A process with pipes, killed when the block ends."""
+    process = subprocess.Popen(
+        command,
+        cwd=folder,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        with contextlib.suppress(OSError, ValueError):
+            process.communicate(timeout=5)
+
+
+def result(process: subprocess.Popen[str], timeout: float = TIMEOUT) -> Measures:
+    """The process's last line, once it has ended.
+
+    Raises:
+        RunFailed: it took too long, or failed.
+    """
+    try:
+        output, errors = process.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        raise RunFailed(f"no end within {timeout:g} s") from None
+    if process.returncode or not output.strip():
+        end = errors.strip().splitlines()[-1:] or ["without a word"]
+        raise RunFailed(f"ended with {process.returncode}: {end[0]}")
+    values: Measures = json.loads(output.strip().splitlines()[-1])
+    return values
+
+
+def new_queue() -> str:
+    """A queue's name that is used nowhere else."""
+    return f"bench-{uuid.uuid4().hex[:8]}"
+
+
+def exact(values: Measures, count: int) -> Measures:
+    """Check that each of `count` jobs ran once; returns the measures of the run.
+
+    Raises:
+        RunFailed: some ran twice or not at all, or the queue is not empty.
+    """
+    if not values["runs"] == values["distinct"] == count or values["left"]:
+        told = ", ".join(f"{values[name]:.0f} {name}" for name in ("runs", "distinct", "left"))
+        raise RunFailed(f"{count} jobs: {told}")
+    return rates(values, count)
+
+
+def rates(values: Measures, count: int) -> Measures:
+    """Jobs a second, and CPU microseconds a job of server and client."""
+    measures = {RATE: count / values["seconds"], CLIENT: values[CLIENT]}
+    if SERVER in values:
+        measures[SERVER] = values[SERVER]
+    return measures
