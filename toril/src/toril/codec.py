@@ -63,9 +63,23 @@ def _up(age: float | None) -> int | None:
     return None if age is None else math.ceil(age)
 
 
-@lru_cache(maxsize=1024)
+_written: dict[int, tuple[JobOptions, str]] = {}
+"""Options that were written of late, by identity: jobs of one kind share theirs."""
+
+
 def encode_options(options: JobOptions) -> str:
     """Write options as BullMQ stores them."""
+    known = _written.get(id(options))
+    if known is not None and known[0] is options:
+        return known[1]
+    if len(_written) >= 1024:
+        _written.clear()
+    text = _write(options)
+    _written[id(options)] = (options, text)
+    return text
+
+
+def _write(options: JobOptions) -> str:
     wire: dict[str, Any] = {"attempts": options.attempts}
     if options.delay:
         wire["delay"] = _ms(options.delay)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, TypedDict, Unpack
 
 from .errors import InvalidOption
@@ -98,56 +99,18 @@ class JobOptions:
     keep_traces: int | None = None
 
     @classmethod
-    def of(
-        cls,
-        *,
-        delay: float | timedelta = 0.0,
-        priority: int = 0,
-        attempts: int = 1,
-        backoff: Backoff | float | None = None,
-        job_id: str | None = None,
-        lifo: bool = False,
-        deduplication: Deduplication | None = None,
-        timeout: float | timedelta | None = None,
-        keep_completed: Keep | bool | None = None,
-        keep_failed: Keep | bool | None = None,
-        parent: JobRef | None = None,
-        on_failure: OnFailure | str | None = None,
-        keep_logs: int | None = None,
-        deadline: float | timedelta | datetime | None = None,
-        size_limit: int | None = None,
-        keep_traces: int | None = None,
-    ) -> JobOptions:
-        """Check options and return them.
+    def of(cls, **options: Unpack[JobKeywords]) -> JobOptions:
+        """Check options and return them; the same object for the same options, as far as it can be.
 
         Raises:
             InvalidOption: one of them is wrong; the message names it.
         """
-        if job_id is not None:
-            _check_id(job_id)
-        if backoff is not None and not isinstance(backoff, Backoff):
-            backoff = Backoff.fixed(backoff)
-        limit = None if timeout is None else seconds(timeout, "timeout")
-        if limit == 0:
-            raise InvalidOption("timeout must be more than 0 seconds")
-        return cls(
-            delay=seconds(delay, "delay"),
-            priority=whole(priority, "priority", 0, MAX_PRIORITY),
-            attempts=whole(attempts, "attempts", 1, 2**31),
-            backoff=backoff,
-            job_id=job_id,
-            lifo=lifo,
-            deduplication=deduplication,
-            timeout=limit,
-            keep_completed=_keep(keep_completed),
-            keep_failed=_keep(keep_failed),
-            parent=_parent(parent),
-            on_failure=_on_failure(on_failure),
-            keep_logs=None if keep_logs is None else whole(keep_logs, "keep_logs", 1, 2**31),
-            deadline=_deadline(deadline),
-            size_limit=None if size_limit is None else whole(size_limit, "size_limit", 1, 2**53),
-            keep_traces=None if keep_traces is None else whole(keep_traces, "keep_traces", 0, 1000),
-        )
+        if "job_id" not in options:
+            try:
+                return _check_once(**options)
+            except TypeError:
+                pass  # not to be hashed, or not known: the check itself tells
+        return _check(**options)
 
 
 def _keep(value: Keep | bool | None) -> Keep | None:
@@ -194,6 +157,55 @@ def _check_id(job_id: str) -> None:
         raise InvalidOption(f"job_id must not be a whole number ({job_id}): counted ids are")
     if ":" in job_id and len(job_id.split(":")) != 3:
         raise InvalidOption(f"job_id must not contain ':' ({job_id})")
+
+
+def _check(
+    *,
+    delay: float | timedelta = 0.0,
+    priority: int = 0,
+    attempts: int = 1,
+    backoff: Backoff | float | None = None,
+    job_id: str | None = None,
+    lifo: bool = False,
+    deduplication: Deduplication | None = None,
+    timeout: float | timedelta | None = None,
+    keep_completed: Keep | bool | None = None,
+    keep_failed: Keep | bool | None = None,
+    parent: JobRef | None = None,
+    on_failure: OnFailure | str | None = None,
+    keep_logs: int | None = None,
+    deadline: float | timedelta | datetime | None = None,
+    size_limit: int | None = None,
+    keep_traces: int | None = None,
+) -> JobOptions:
+    if job_id is not None:
+        _check_id(job_id)
+    if backoff is not None and not isinstance(backoff, Backoff):
+        backoff = Backoff.fixed(backoff)
+    limit = None if timeout is None else seconds(timeout, "timeout")
+    if limit == 0:
+        raise InvalidOption("timeout must be more than 0 seconds")
+    return JobOptions(
+        delay=seconds(delay, "delay"),
+        priority=whole(priority, "priority", 0, MAX_PRIORITY),
+        attempts=whole(attempts, "attempts", 1, 2**31),
+        backoff=backoff,
+        job_id=job_id,
+        lifo=lifo,
+        deduplication=deduplication,
+        timeout=limit,
+        keep_completed=_keep(keep_completed),
+        keep_failed=_keep(keep_failed),
+        parent=_parent(parent),
+        on_failure=_on_failure(on_failure),
+        keep_logs=None if keep_logs is None else whole(keep_logs, "keep_logs", 1, 2**31),
+        deadline=_deadline(deadline),
+        size_limit=None if size_limit is None else whole(size_limit, "size_limit", 1, 2**53),
+        keep_traces=None if keep_traces is None else whole(keep_traces, "keep_traces", 0, 1000),
+    )
+
+
+_check_once = lru_cache(maxsize=1024, typed=True)(_check)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ import valkey
 
 from toril.storage import scripts
 from toril.storage.address import Address
-from toril.storage.channel import Argument, Reply
+from toril.storage.channel import Argument, Head, Reply
 from toril.storage.connection import Connection
 
 T = TypeVar("T")
@@ -122,7 +122,10 @@ class Real:
 
     def asked(self, script: str) -> list[Any]:
         """What the last `run` has asked of a script, as its MessagePack argument said it."""
-        by_sha = [args for args in self.connection.called if args[:2] == ("EVALSHA", scripts.sha(script))]
+        sha = scripts.sha(script).encode()
+        by_sha = [
+            args for args in self.connection.called if isinstance(args[0], Head) and sha in args[0].wire
+        ]
         return [msgspec.msgpack.decode(args[-1]) for args in by_sha if isinstance(args[-1], bytes)]
 
     def begin(self, prefix: str, now: int) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import fields, replace
+from itertools import islice
 from typing import Unpack
 
 from ..codec import AddArguments, add_arguments, flow_arguments
@@ -103,18 +105,27 @@ class Producing(Steering):
             InvalidPayload: a job's data cannot be written as JSON; none is added.
             ParentMissing, ParentTaken: of jobs with a `parent`; such jobs are all added or none.
         """
-        jobs = [self._with_defaults(job) for job in jobs]
+        if self._defaults != _PLAIN:
+            jobs = [self._with_defaults(job) for job in jobs]
         if any(job.options.parent is not None for job in jobs):
             return await self._add_children(jobs)
         arguments = [add_arguments(job) for job in jobs]
         chunks = [arguments[start : start + CHUNK] for start in range(0, len(arguments), CHUNK)]
-        # Two calls under way keep the server busy while the next one is being written.
         made: list[Job] = []
-        for pair in range(0, len(chunks), 2):
-            replies = await asyncio.gather(*(self._store.add(chunk) for chunk in chunks[pair : pair + 2]))
-            for chunk, (added, now) in zip(chunks[pair : pair + 2], replies, strict=True):
-                first = len(made)
-                made += [self.made(jobs[first + i], each, now, chunk[i]) for i, each in enumerate(added)]
+        calls: deque[asyncio.Task[tuple[list[Added], int]]] = deque()
+        try:
+            for i, chunk in enumerate(chunks):
+                # Two calls under way: the server works on one while we write or read the other.
+                for ahead in chunks[i + len(calls) : i + 2]:
+                    calls.append(asyncio.create_task(self._store.add(ahead)))
+                added, now = await calls[0]
+                calls.popleft()
+                made += [
+                    self.made(job, each, now, one)
+                    for job, each, one in zip(islice(jobs, len(made), None), added, chunk, strict=False)
+                ]
+        finally:
+            await asyncio.gather(*calls, return_exceptions=True)
         return made
 
     async def _add_children(self, jobs: Sequence[NewJob]) -> list[Job]:

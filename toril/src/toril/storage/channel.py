@@ -8,13 +8,21 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections import deque
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import libvalkey
 
 from ..errors import ConnectionFailed, ServerRefused
 
-Argument = str | bytes | int | float
+
+class Head(NamedTuple):
+    """Words of a command that are the same in many calls, written once."""
+
+    words: int
+    wire: bytes
+
+
+Argument = str | bytes | int | float | Head
 Command = tuple[Argument, ...]
 Reply = Any
 """What RESP2 can say: None, int, bytes, or a list of these. Callers know their command's shape."""
@@ -23,18 +31,33 @@ KEEPALIVE = {"TCP_KEEPIDLE": 15, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}
 """A peer that has vanished is found out after 30 s, though nothing is asked of it."""
 
 
+def head(*args: str) -> Head:
+    """Write the first words of commands that follow."""
+    return Head(len(args), b"".join(map(_word, args)))
+
+
 def encode(args: Command) -> bytes:
     """Write one command in RESP."""
-    parts = [b"*%d\r\n" % len(args)]
+    words = len(args)
+    parts = [b""]
     for arg in args:
-        if type(arg) is bytes:
-            raw = arg
-        elif type(arg) is str:
-            raw = arg.encode("utf-8", "surrogatepass")
+        if type(arg) is Head:
+            words += arg.words - 1
+            parts.append(arg.wire)
         else:
-            raw = b"%d" % arg if type(arg) is int else repr(arg).encode()
-        parts.append(b"$%d\r\n%b\r\n" % (len(raw), raw))
+            parts.append(_word(arg))
+    parts[0] = b"*%d\r\n" % words
     return b"".join(parts)
+
+
+def _word(arg: Argument) -> bytes:
+    if type(arg) is bytes:
+        raw = arg
+    elif type(arg) is str:
+        raw = arg.encode("utf-8", "surrogatepass")
+    else:
+        raw = b"%d" % arg if type(arg) is int else repr(arg).encode()
+    return b"$%d\r\n%b\r\n" % (len(raw), raw)
 
 
 def reader() -> libvalkey.Reader:

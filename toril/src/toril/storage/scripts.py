@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 
 from ..errors import ServerRefused, TorilError
-from .channel import Argument, Reply
+from .channel import Argument, Head, Reply, head
 from .connection import Connection
 from .endpoint import Replicas
 
@@ -72,6 +72,11 @@ def moved_sha(name: str) -> str:
     return hashlib.sha1(moved_source(name).encode()).hexdigest()
 
 
+@lru_cache(maxsize=4096)
+def _call(known: str, keys: tuple[str, ...], base: str) -> Head:
+    return head("EVALSHA", known, str(len(keys)), *keys, base)
+
+
 _moved: set[str] = set()
 
 
@@ -94,10 +99,11 @@ async def run(
     connection: Connection,
     name: str,
     keys: tuple[str, ...],
+    base: str,
     *args: Argument,
     replicas: Replicas | None = None,
 ) -> Reply:
-    """Call the script `name` with complete keys; `args` begin with the base of the queue's keys.
+    """Call the script `name` with complete keys, and the base of the queue's keys as the first argument.
 
     `replicas` is that of `Connection.call`.
 
@@ -106,12 +112,12 @@ async def run(
         ServerRefused: the server answered with an error.
         NotReplicated: it was done, but too few replicas have it.
     """
-    moved = bool(_moved) and args[0] in _moved
+    moved = bool(_moved) and base in _moved
     try:
         known = moved_sha(name) if moved else sha(name)
-        return await connection.call("EVALSHA", known, len(keys), *keys, *args, replicas=replicas)
+        return await connection.call(_call(known, keys, base), *args, replicas=replicas)
     except ServerRefused as error:
         if error.code != "NOSCRIPT":
             raise
     text = moved_source(name) if moved else source(name)
-    return await connection.call("EVAL", text, len(keys), *keys, *args, replicas=replicas)
+    return await connection.call("EVAL", text, len(keys), *keys, base, *args, replicas=replicas)

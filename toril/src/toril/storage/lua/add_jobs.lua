@@ -16,7 +16,7 @@ local jobs = cmsgpack.unpack(ARGV[2])
 local now = now_ms()
 local counter = call('INCRBY', K.id, #jobs) - #jobs
 local answer = {}
-local waiting = false
+local waiting, together = false, {}
 
 trim_events()
 for i, job in ipairs(jobs) do
@@ -37,11 +37,14 @@ for i, job in ipairs(jobs) do
   end
   if status == 0 then
     local extra = job[8] ~= '' and { 'deid', job[8] } or nil
-    store(job_id, job[2], job[3], job[4], now, job[5], job[6], job[7], extra)
+    store(job_id, job[2], job[3], job[4], now, job[5], job[6], job[7], extra, together)
     waiting = waiting or job[5] == 0
   end
   answer[#answer + 1] = job_id
   answer[#answer + 1] = status
+end
+if #together > 0 then
+  call('LPUSH', K.wait, unpack(together))
 end
 if waiting then
   wake()

@@ -22,9 +22,11 @@ local wanted, settlements = args[1], args[5]
 local now = now_ms()
 local codes, limits = {}, {}
 
+local meta, plain = read_meta(), false
 if #settlements > 0 then
-  trim_events()
-  codes = settle_all(settlements, now)
+  trim_events(meta)
+  plain = nothing_special(settlements)
+  codes = settle_all(settlements, now, plain)
 end
 local ends = { completed = 0, failed = 0 }
 local ages = {}
@@ -56,8 +58,8 @@ end
 
 local jobs, next_in = {}, -1
 if wanted > 0 then
-  jobs, next_in = fetch(wanted, args[2], args[3], args[4], now, args[7], args[8])
-elseif #settlements > 0 and call('HEXISTS', K.meta, 'concurrency') == 1 then
+  jobs, next_in = fetch(wanted, args[2], args[3], args[4], now, meta, plain, args[7], args[8])
+elseif #settlements > 0 and meta[2] then
   rouse() -- into the room that these have left
 end
 if #settlements > 0 and #jobs == 0 and call('EXISTS', K.wait, K.active, K.prioritized) == 0 then

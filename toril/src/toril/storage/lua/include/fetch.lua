@@ -4,7 +4,14 @@
 
 local PROMOTE_LIMIT = 500
 
+-- Move up to `wanted` waiting jobs to `active`; returns their ids.
 local function take(wanted)
+  if wanted == 1 then
+    local id = call('LMOVE', K.wait, K.active, 'RIGHT', 'LEFT')
+    if id then
+      return { id }
+    end
+  end
   local ids = call('RPOP', K.wait, wanted) or {}
   if #ids < wanted then
     local popped = call('ZPOPMIN', K.prioritized, wanted - #ids)
@@ -14,6 +21,9 @@ local function take(wanted)
     for i = 1, #popped, 2 do
       ids[#ids + 1] = popped[i]
     end
+  end
+  if #ids > 0 then
+    call('LPUSH', K.active, unpack(ids))
   end
   return ids
 end
@@ -36,24 +46,29 @@ end
 
 -- Returns jobs as {id, {field, value, …}, …} and ms until it is worth asking again (-1: unknown).
 -- A job whose hash is missing or no hash is taken out of the queue and returned with an empty list.
+-- meta: what read_meta says. plain: whether it is known that no job is delayed and no limit stands.
 -- own_max, own_duration: the worker's own rate limit, for a queue that has none; 0 for none.
-local function fetch(wanted, token, lock_ms, worker, now, own_max, own_duration)
-  promote_due(now, PROMOTE_LIMIT)
-  local paused, room, max, duration = queue_state()
+local function fetch(wanted, token, lock_ms, worker, now, meta, plain, own_max, own_duration)
+  if not plain then
+    promote_due(now, PROMOTE_LIMIT)
+  end
+  local paused, room, max, duration = queue_state(meta)
   if not max and own_max > 0 then
     max, duration = own_max, own_duration
   end
   if paused then
     return {}, -1
   end
-  local allowed, limited_for = within_rate(math.min(wanted, room or wanted), max)
+  local allowed, limited_for = math.min(wanted, room or wanted), 0
+  if max or not plain then
+    allowed, limited_for = within_rate(allowed, max)
+  end
   if allowed <= 0 then
     return {}, limited_for > 0 and limited_for or until_due(now)
   end
   local ids = take(allowed)
   local jobs = {}
   if #ids > 0 then
-    call('LPUSH', K.active, unpack(ids))
     if max then
       count_starts(#ids, duration or own_duration)
     end

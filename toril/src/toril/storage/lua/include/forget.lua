@@ -7,6 +7,19 @@ local function forget_keys(job_id)
     key .. ':unsuccessful')
 end
 
+-- The same for many, in few commands.
+local function forget_keys_of(ids)
+  for from = 1, #ids, 500 do
+    local keys = {}
+    for i = from, math.min(from + 499, #ids) do
+      local key, n = K.base .. ids[i], #keys
+      keys[n + 1], keys[n + 2], keys[n + 3] = key, key .. ':logs', key .. ':dependencies'
+      keys[n + 4], keys[n + 5], keys[n + 6] = key .. ':processed', key .. ':failed', key .. ':unsuccessful'
+    end
+    call('DEL', unpack(keys))
+  end
+end
+
 -- Free a deduplication key that this job holds. When a job ends, one with a time to live keeps it
 -- (throttle mode); when it is removed, what was to follow it goes too, unless another job holds the key.
 local function release_deduplication(dedup_id, job_id, removed)

@@ -111,14 +111,19 @@ end
 
 local IN_THE_WAY = { [-4] = 'job has pending children', [-9] = 'a child of the job has failed' }
 
--- Whether any of the jobs to be settled has or had children, in one command for all of them.
-local function any_has_children(settlements)
-  local keys = {}
-  for i, s in ipairs(settlements) do
-    keys[2 * i - 1] = K.base .. s[2] .. ':dependencies'
-    keys[2 * i] = K.base .. s[2] .. ':unsuccessful'
+-- Whether there is nothing for settling and fetching to heed but what waits and runs, as is the rule:
+-- no delayed job, limit, or mark of the stalled check, and no children of a job that has ended. One
+-- command tells it for all.
+local function nothing_special(settlements)
+  local keys = { K.delayed, K.limiter, K.stalled }
+  for _, s in ipairs(settlements) do
+    if s[1] ~= COMPLETE and s[1] ~= FAIL then
+      return false
+    end
+    local key, n = K.base .. s[2], #keys
+    keys[n + 1], keys[n + 2] = key .. ':dependencies', key .. ':unsuccessful'
   end
-  return call('EXISTS', unpack(keys)) > 0
+  return call('EXISTS', unpack(keys)) == 0
 end
 
 -- Returns 0, or why not: -1 no such job, -3 not active, -4 children are pending or -9 have failed
@@ -162,7 +167,7 @@ end
 
 -- Give back the locks of all runs at once. Returns codes of those that had none: -2 no lock, -6 the
 -- lock is another's; the others' places are empty.
-local function unlock(settlements)
+local function unlock(settlements, plain)
   local locks, held, ids, codes = {}, {}, {}, {}
   for i, s in ipairs(settlements) do
     locks[i] = K.base .. s[2] .. ':lock'
@@ -178,17 +183,18 @@ local function unlock(settlements)
   end
   if #held > 0 then
     call('DEL', unpack(held))
-    call('SREM', K.stalled, unpack(ids))
+    if not plain then
+      call('SREM', K.stalled, unpack(ids))
+    end
   end
   return codes
 end
 
--- Returns a code for each settlement.
-local function settle_all(settlements, now)
-  local codes = unlock(settlements)
-  local look_for_children = any_has_children(settlements)
+-- Returns a code for each settlement. plain: what nothing_special says.
+local function settle_all(settlements, now, plain)
+  local codes = unlock(settlements, plain)
   for i, s in ipairs(settlements) do
-    codes[i] = codes[i] or settle(s, now, look_for_children)
+    codes[i] = codes[i] or settle(s, now, not plain)
   end
   write_ended()
   return codes

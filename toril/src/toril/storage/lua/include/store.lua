@@ -8,16 +8,22 @@ local function write(job_id, name, data, opts, now, delay, priority, extra)
   call('XADD', K.events, '*', 'event', 'added', 'jobId', job_id, 'name', name)
 end
 
-local function place_new(job_id, now, delay, priority, lifo)
+-- together: a list that takes the job if it comes last of those without a priority, for the caller to
+-- put them there in one command; or nil.
+local function place_new(job_id, now, delay, priority, lifo, together)
   if delay > 0 then
     place_delayed(job_id, now + delay)
+    return
+  end
+  if together and priority == 0 and not lifo then
+    together[#together + 1] = job_id
   else
     place_waiting(job_id, priority, lifo)
-    call('XADD', K.events, '*', 'event', 'waiting', 'jobId', job_id)
   end
+  call('XADD', K.events, '*', 'event', 'waiting', 'jobId', job_id)
 end
 
-local function store(job_id, name, data, opts, now, delay, priority, lifo, extra)
+local function store(job_id, name, data, opts, now, delay, priority, lifo, extra, together)
   write(job_id, name, data, opts, now, delay, priority, extra)
-  place_new(job_id, now, delay, priority, lifo)
+  place_new(job_id, now, delay, priority, lifo, together)
 end
