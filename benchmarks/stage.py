@@ -5,12 +5,18 @@ from __future__ import annotations
 import contextlib
 import json
 import subprocess
+import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
+
+import psycopg
+from psycopg import sql
 
 import toril
+from insightdesk.embedded import postgres
 
 from .places import ROOT, prepare
 from .record import CLIENT, RATE, SERVER, Measures
@@ -39,6 +45,7 @@ class Stage:
         self.tell = tell
         self._commands: dict[str, list[str]] = {}
         self._kept = contextlib.ExitStack()
+        self._postgres: str | None = None
 
     def __enter__(self) -> Stage:
         return self
@@ -61,8 +68,28 @@ class Stage:
     @contextlib.contextmanager
     def server(self, side: Side, appendonly: Appendonly = None) -> Iterator[str]:
         """A fresh server of the side's kind while the block runs; its address."""
-        with self.valkey(appendonly) as server:
-            yield str(server.port)
+        if side.server == "postgres":
+            with self.database() as dsn:
+                yield dsn
+        else:
+            with self.valkey(appendonly) as server:
+                yield str(server.port)
+
+    @contextlib.contextmanager
+    def database(self) -> Iterator[str]:
+        """A fresh PostgreSQL database while the block runs; its DSN. The server is started once."""
+        if self._postgres is None:
+            folder = Path(self._kept.enter_context(tempfile.TemporaryDirectory(prefix="bench-pg-")))
+            url = self._kept.enter_context(postgres(folder / "data"))
+            self._postgres = url.replace("postgresql+psycopg://", "postgresql://")
+        name = new_queue().replace("-", "_")
+        parts = urlsplit(self._postgres)
+        with psycopg.connect(self._postgres, autocommit=True) as connection:
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+            try:
+                yield f"postgresql://{parts.netloc}/{name}?{parts.query}"
+            finally:
+                connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
     def run(self, side: Side, address: str, kind: str, count: int, concurrency: int = 1) -> Measures:
         """Run a side's process to its end.

@@ -16,6 +16,8 @@ TEXT = "a payload of about a hundred bytes, as an id and a short text make it"
 KEEP_SECONDS = 3600
 """How long every side keeps finished jobs and their results."""
 RESULT = "done"
+CONNECTIONS = 1000
+"""Connections of a pool at the most: the clients' default of 100 fails a worker of 200."""
 SLEEP = 0.01
 TOGETHER = 100
 """How many adds are under way at once in the kind `gather`."""
@@ -100,7 +102,7 @@ class Ledger:
         self._address = given.address
         self._seen: set[int] = set()
         self._lock = threading.Lock()
-        self._told: list[Callable[[], None]] = []
+        self._told: list[Callable[[], object]] = []
         self._begun = self._ended = self._cpu = self._cpu_end = 0.0
 
     def start(self) -> None:
@@ -150,15 +152,15 @@ class Ledger:
             time.sleep(self.sleep)
         return self.end(data)
 
+    def tell(self, call: Callable[[], object]) -> None:
+        """Call this when all have run, in the thread that has run the last."""
+        self._told.append(call)
+
     async def wait(self) -> None:
         """Wait until all have run."""
         loop = asyncio.get_running_loop()
         done = asyncio.Event()
-
-        def tell() -> None:
-            loop.call_soon_threadsafe(done.set)
-
-        self._told.append(tell)
+        self.tell(lambda: loop.call_soon_threadsafe(done.set))
         if not self.finished.is_set():
             await done.wait()
 
@@ -202,6 +204,13 @@ class Peer(Protocol):
 
     async def close(self) -> None:
         """Disconnect."""
+
+
+async def emptied(left: Callable[[], Coroutine[Any, Any, int]], timeout: float = 10.0) -> None:
+    """Wait until nothing is left, but not for ever: what is left is reported."""
+    limit = time.monotonic() + timeout
+    while await left() and time.monotonic() < limit:  # noqa: ASYNC110 # polling with a deadline
+        await asyncio.sleep(0.01)
 
 
 Main = Callable[[Coroutine[Any, Any, None]], None]

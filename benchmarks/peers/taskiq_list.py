@@ -1,0 +1,11 @@
+"""taskiq on a list, see `taskiq`."""
+
+from __future__ import annotations
+
+import uvloop
+
+from .common import drive
+from .taskiq import OnList
+
+if __name__ == "__main__":
+    drive(OnList, uvloop.run)
