@@ -28,8 +28,9 @@ LATE = 2.0
 class Settlement(NamedTuple):
     """The outcome of one run, in the order that include/settle.lua reads."""
 
-    # c completed, f failed for good, r run again, s run again unspent, w wait for children,
-    # l run again unspent, and let no worker start a job for `delay_ms`
+    # c completed, f failed for good, r run again, s run again unspent, u the same of a job that was
+    # fetched and not begun, w wait for children, l run again unspent, and let no worker start a job
+    # for `delay_ms`
     kind: str
     job_id: str
     token: str

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from ..errors import ConnectionFailed, ServerRefused
 from ..storage.jobs import Fields
 from ..storage.work import Committed, Settlement, WorkStore
+from .ahead import PATIENCE, Ahead
 
 logger = logging.getLogger("toril")
 
@@ -51,9 +52,12 @@ class Cycle:
         self._start = start
         self._refused = refused
         self._concurrency = concurrency
-        self._cap = _cap(concurrency)
         self._finished: deque[Settlement] = deque()
         self._free = concurrency
+        self._running = 0
+        self._ahead = Ahead()
+        self._held: dict[str, tuple[Fields, str]] = {}
+        self._patience: asyncio.TimerHandle | None = None
         self._calls: set[asyncio.Task[None]] = set()
         self._calls_made = 0
         self._hungry = True
@@ -91,6 +95,8 @@ class Cycle:
     def settle(self, settlement: Settlement) -> None:
         """Send the outcome of a run with the next call."""
         self._finished.append(settlement)
+        if settlement.kind == "l" and self._held:
+            self._hand_back_held()
         self._schedule()
 
     def beat(self) -> None:
@@ -101,11 +107,25 @@ class Cycle:
     def release(self) -> None:
         """Give a slot back."""
         self._free += 1
+        self._running -= 1
+        self._ahead.ended()
+        if self._held:
+            self._start_held()
         self._schedule()
+
+    def held(self) -> dict[str, str]:
+        """The locks of jobs that wait here for a slot, id -> token; from any thread."""
+        return {job_id: token for job_id, (_, token) in self._held.copy().items()}
+
+    def drop(self, job_id: str) -> None:
+        """Forget a job that waits here for a slot: its lock is lost."""
+        if self._held.pop(job_id, None) is not None:
+            self._free += 1
 
     def stop_fetching(self) -> None:
         """Settle only, from now on."""
         self._fetching = False
+        self._hand_back_held()
 
     def resume_fetching(self) -> None:
         """Fetch again."""
@@ -116,7 +136,7 @@ class Cycle:
         """Change how many slots there are; jobs that run in slots too many go on."""
         self._free += concurrency - self._concurrency
         self._concurrency = concurrency
-        self._cap = _cap(concurrency)
+        self._start_held()
         self.feed()
 
     async def flush(self) -> None:
@@ -141,8 +161,11 @@ class Cycle:
     def _pump(self) -> None:
         self._pump_due = False
         while len(self._calls) < MAX_CALLS and not self._pause:
-            batch = [self._finished.popleft() for _ in range(min(len(self._finished), self._cap))]
-            wanted = max(0, min(self._free, self._cap)) if self._fetching and (self._hungry or batch) else 0
+            places = self._ahead.places(self._concurrency)
+            cap = _cap(self._concurrency + places)
+            batch = [self._finished.popleft() for _ in range(min(len(self._finished), cap))]
+            room = self._free + places
+            wanted = max(0, min(room, cap)) if self._fetching and (self._hungry or batch) else 0
             if not batch and not wanted and not self._beat_due:
                 return
             self._beat_due = False
@@ -186,7 +209,7 @@ class Cycle:
                 # The script has noted both after it had read the hash.
                 fields[b"processedOn"] = b"%d" % done.now_ms
                 fields[b"ats"] = b"%d" % (_number(fields.get(b"ats")) + 1)
-                self._start(job_id, fields, token)
+                self._take(job_id, fields, token)
             else:
                 self._free += 1
                 logger.error("job %s was in the queue without a readable hash; taken out of it", job_id)
@@ -200,10 +223,45 @@ class Cycle:
             self._undecided += tokens
             raise
         for job_id, token in held:
-            self.settle(Settlement("s", job_id, token, ""))
+            self.settle(Settlement("u", job_id, token, ""))
+
+    def _take(self, job_id: str, fields: Fields, token: str) -> None:
+        if self._running < self._concurrency:
+            self._running += 1
+            self._start(job_id, fields, token)
+            return
+        self._held[job_id] = fields, token
+        if not self._fetching:
+            self._hand_back_held()
+        elif self._patience is None:
+            self._patience = self._loop.call_later(PATIENCE, self._look_at_held, "")
+
+    def _start_held(self) -> None:
+        while self._held and self._running < self._concurrency:
+            job_id = next(iter(self._held))
+            self._take(job_id, *self._held.pop(job_id))
+
+    def _look_at_held(self, seen: str) -> None:
+        self._patience = None
+        if seen in self._held:
+            self._ahead.reset()
+            self._hand_back_held()
+        elif self._held:
+            first = next(iter(self._held))
+            self._patience = self._loop.call_later(PATIENCE, self._look_at_held, first)
+
+    def _hand_back_held(self) -> None:
+        """Hand back, as if they had never been fetched, the jobs that wait here for a slot."""
+        held, self._held = self._held, {}
+        # Each goes before the others to the head of its place: the last one first.
+        for job_id, (_, token) in reversed(held.items()):
+            self._free += 1
+            self.settle(Settlement("u", job_id, token, ""))
 
     def _look(self, done: Committed, wanted: int) -> None:
         self._hungry = len(done.jobs) == wanted
+        if not self._hungry:
+            self._ahead.reset()
         self.next_in = None if done.next_in_ms < 0 else done.next_in_ms / 1000
         if not self._hungry and self._free > 0:
             self.dry.set()
@@ -221,9 +279,9 @@ class Cycle:
         self._schedule()
 
 
-def _cap(concurrency: int) -> int:
-    # Half of the slots a call, so that two calls under way share them.
-    return min(max(1, (concurrency + 1) // 2), MAX_BATCH)
+def _cap(jobs: int) -> int:
+    # Half of the worker's jobs a call, so that two calls under way share them.
+    return min(max(1, (jobs + 1) // 2), MAX_BATCH)
 
 
 def _number(raw: bytes | None) -> int:

@@ -85,8 +85,9 @@ class Runs:
         return len(self._running)
 
     def tokens(self) -> Mapping[str, str]:
-        """The locks of the running jobs, id -> token; from any thread."""
-        return {job_id: run.token for job_id, run in self._running.copy().items()}
+        """The locks of the jobs that run or are about to, id -> token; from any thread."""
+        held = self.cycle.held() if self.cycle is not None else {}
+        return held | {job_id: run.token for job_id, run in self._running.copy().items()}
 
     def begin(self, job_id: str, fields: Fields, token: str) -> None:
         """Begin one job that was fetched."""
@@ -143,10 +144,13 @@ class Runs:
 
     def lost(self, job_ids: Sequence[str]) -> None:
         """End runs whose lock is lost; they are not settled."""
+        assert self.cycle is not None
         for job_id in job_ids:
             run = self._running.get(job_id)
             if run is not None:
                 run.interrupt(LockLost)
+            else:
+                self.cycle.drop(job_id)
 
     def cancel(self, job_id: str, reason: str) -> bool:
         """Cancel a running job; False if it does not run here."""

@@ -6,7 +6,7 @@
 --- @include "limit"
 
 -- One settlement is {kind, id, token, text, trace, keep count, keep age in ms, delay in ms, attempts}.
-local COMPLETE, FAIL, RETRY, SNOOZE, WAIT, LIMIT = 'c', 'f', 'r', 's', 'w', 'l'
+local COMPLETE, FAIL, RETRY, SNOOZE, UNBEGUN, WAIT, LIMIT = 'c', 'f', 'r', 's', 'u', 'w', 'l'
 
 -- Score and id of each job that has ended in this call, to be written in one command a set.
 local ended = { completed = {}, failed = {} }
@@ -156,6 +156,9 @@ local function settle(s, now, look_for_children)
     finish(job_id, key, now, kind, s[4], s[5], s[6], s[9], made, job[2], job[5])
   elseif kind == WAIT then
     wait_for_children(job_id, key, now)
+  elseif kind == UNBEGUN then
+    call('HINCRBY', key, 'ats', -1)
+    run_again(job_id, key, now, SNOOZE, '', '', 0, made, tonumber(job[3]) or 0)
   elseif kind == LIMIT then
     block(s[8])
     run_again(job_id, key, now, SNOOZE, '', '', 0, made, tonumber(job[3]) or 0)
