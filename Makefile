@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check fmt bench model lock
+.PHONY: help setup run test check fmt bench model soak lock
 
 help: ## Say what the targets do
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,11 @@ bench: setup ## Measure toril beside its peers (python -m benchmarks --quick: mi
 MINUTES ?= 20
 model: setup ## Compare the engine with its reference model, MINUTES=20 long
 	PYTHONPATH=toril/tests $(BIN)/python -m model --minutes $(MINUTES)
+
+SEED ?=
+soak: MINUTES = 30
+soak: setup ## Load and random faults on real processes, MINUTES=30 long, SEED=…
+	PYTHONPATH=toril/tests $(BIN)/python -m soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
 lock: ## Write requirements.lock anew (needs uv)
 	uv pip compile --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \

@@ -29,11 +29,13 @@ class Proxy:
     Attributes:
         target: The port that new connections are forwarded to.
         silent: Whether new connections get no answer.
+        delay: Seconds by which all that is sent comes late.
     """
 
     def __init__(self, target: int, tls: ssl.SSLContext | None = None) -> None:
         self.target = target
         self.silent = False
+        self.delay = 0.0
         self._tls = tls
         self._server: asyncio.Server | None = None
         self._links: set[_Link] = set()
@@ -104,6 +106,8 @@ class Proxy:
             while data := await reader.read(65536):
                 if len(link.said) < 4096:
                     link.said += data
+                if self.delay:
+                    await asyncio.sleep(self.delay)
                 if not link.silent and not (link.deaf and writer is link.writers[0]):
                     writer.write(data)
                     await writer.drain()
