@@ -8,6 +8,7 @@ a scenario and the goals, met or missed, and writes all of it to a JSON file, fr
 from __future__ import annotations
 
 import argparse
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -15,6 +16,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+
+from toril.embedded import binary
 
 from . import places, tables
 from .campaign import carry_out, turns
@@ -65,6 +68,13 @@ def show(console: Console, title: str, head: list[str], rows: list[list[str]]) -
     console.print(shown)
 
 
+def server_version() -> str:
+    """What the server says of itself."""
+    words = subprocess.run([binary(), "--version"], capture_output=True, text=True, check=True).stdout.split()
+    version = next((word[2:] for word in words if word.startswith("v=")), "of an unknown version")
+    return f"{words[0]} {version}"
+
+
 def options() -> argparse.Namespace:
     """What the command line says."""
     parser = argparse.ArgumentParser(
@@ -93,6 +103,7 @@ def main() -> int:
     chosen = [SCENARIOS[key] for key in SCENARIOS if key in given.only.split(",")]
     sides = [key for key in SIDES if key in given.sides.split(",")]
     record = Record.begin(mode)
+    record.server = server_version()
     out = given.out or OUT / f"{mode}-{time.strftime('%Y%m%d-%H%M%S')}.json"
     out.parent.mkdir(parents=True, exist_ok=True)
     total = sum(len(turns(scenario, sides, given.quick)) for scenario in chosen)

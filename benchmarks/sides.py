@@ -49,6 +49,7 @@ SIDES = (
         "uvloop, hiredis; addBulk, 500 a call",
         pace=1500,
         module="bullmq_py",
+        venv="bullmq_py",
     ),
     Side(
         "arq",

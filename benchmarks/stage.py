@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import selectors
 import subprocess
 import tempfile
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -26,6 +28,9 @@ Appendonly = Literal["always", "everysec"] | None
 
 TIMEOUT = 180.0
 """Seconds that one run of a side may take."""
+
+START_TIMEOUT = 15.0
+"""Seconds that a worker may take to run its first job."""
 
 
 class RunFailed(Exception):
@@ -70,6 +75,7 @@ class Stage:
         """A fresh server of the side's kind while the block runs; its address."""
         if side.server == "postgres":
             with self.database() as dsn:
+                self.run(side, dsn, "setup", 0)
                 yield dsn
         else:
             with self.valkey(appendonly) as server:
@@ -115,11 +121,14 @@ class Stage:
 
 
 @contextlib.contextmanager
-def spawn(command: list[str], folder: Path = ROOT) -> Iterator[subprocess.Popen[str]]:
-    """A process with pipes, killed when the block ends."""
+def spawn(
+    command: list[str], environment: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[str]]:
+    """A process with pipes, killed when the block ends; `environment` is added to ours."""
     process = subprocess.Popen(
         command,
-        cwd=folder,
+        cwd=ROOT,
+        env={**os.environ, **(environment or {})},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -131,6 +140,14 @@ def spawn(command: list[str], folder: Path = ROOT) -> Iterator[subprocess.Popen[
         process.kill()
         with contextlib.suppress(OSError, ValueError):
             process.communicate(timeout=5)
+
+
+def told(process: subprocess.Popen[str], timeout: float = START_TIMEOUT) -> bool:
+    """Whether the process says within `timeout` seconds that it is ready; asked once."""
+    assert process.stdout is not None
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ)
+        return bool(selector.select(timeout)) and process.stdout.readline().strip() == "ready"
 
 
 def result(process: subprocess.Popen[str], timeout: float = TIMEOUT) -> Measures:

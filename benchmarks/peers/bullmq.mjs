@@ -52,6 +52,7 @@ const work = async () => {
   const worker = new Worker(name, async (job) => {
     if (begun === undefined && job.data.i >= 0) { begun = now(); cpuBegun = cpu(); }
     if (job.data.due) waits.push(now() - job.data.due);
+    if (kind === 'hang') { console.log('ready'); await new Promise(() => {}); }
     if (kind === 'sleep') await sleep(10);
     if (job.data.i < 0) { console.log('ready'); return 'done'; }
     runs += 1;
@@ -60,7 +61,7 @@ const work = async () => {
     return 'done';
   }, { connection, concurrency: Number(concurrency) });
   worker.on('error', (error) => { console.error(error); process.exit(1); });
-  if (kind === 'idle') { await line(); process.exit(0); }
+  if (kind === 'idle' || kind === 'hang') { await line(); process.exit(0); }
   await finished;
   await worker.close();
   waits.sort((a, b) => a - b);
@@ -114,7 +115,7 @@ const adding = async () => {
 
 if (kind === 'run' || kind === 'sleep') { await bulk(); await work(); }
 else if (kind === 'take') await work();
-else if (kind === 'idle') { await add(-1); await work(); }
+else if (kind === 'idle' || kind === 'hang') { if (count) await add(-1); await work(); }
 else if (kind === 'feed') await feed();
 else await adding();
 process.exit(0);

@@ -95,6 +95,7 @@ class Ledger:
     def __init__(self, given: Order) -> None:
         self.count = given.jobs
         self.sleep = SLEEP if given.kind == "sleep" else 0.0
+        self.hang = given.kind == "hang"
         self.finished = threading.Event()
         self.runs = 0
         self.waits: list[int] = []
@@ -141,6 +142,9 @@ class Ledger:
     async def run(self, data: Payload) -> str:
         """The handler of an asyncio peer."""
         self.started(data)
+        if self.hang:
+            print("ready", flush=True)
+            await asyncio.Event().wait()
         if self.sleep:
             await asyncio.sleep(self.sleep)
         return self.end(data)
@@ -231,7 +235,9 @@ async def _drive(peer: Peer, given: Order) -> None:
         ledger = Ledger(given)
         await peer.work(ledger)
         ledger.report(await peer.left())
-    elif kind == "idle":
+    elif kind == "setup":
+        report()
+    elif kind in {"idle", "hang"}:
         await _idle(peer, given)
     elif kind == "feed":
         await _feed(peer, given)
@@ -293,7 +299,8 @@ async def _until(due: int, fine: bool) -> None:
 
 async def _idle(peer: Peer, given: Order) -> None:
     ledger = Ledger(given)
-    await peer.add(payload(-1))  # its handler prints `ready`
+    if given.jobs:
+        await peer.add(payload(-1))  # its handler prints `ready`
     working = asyncio.ensure_future(peer.work(ledger))
     await asyncio.to_thread(sys.stdin.readline)
     working.cancel()
