@@ -26,7 +26,7 @@ LATE = 2.0
 
 
 class Settlement(NamedTuple):
-    """The outcome of one run, in the order that include/settle.lua reads."""
+    """The outcome of one run."""
 
     # c completed, f failed for good, r run again, s run again unspent, u the same of a job that was
     # fetched and not begun, w wait for children, l run again unspent, and let no worker start a job
@@ -41,6 +41,11 @@ class Settlement(NamedTuple):
     delay_ms: int = 0
     attempts: int = 1
     lifo: bool = False
+
+    @property
+    def shape(self) -> tuple[object, ...]:
+        """What many outcomes have in common, in the order that include/settle.lua reads."""
+        return (self.kind, self.token, *self[4:])
 
 
 class Committed(NamedTuple):
@@ -73,8 +78,11 @@ class WorkStore:
 
     async def commit(self, settlements: Sequence[Settlement], wanted: int, token: str) -> Committed:
         """Settle runs and fetch up to `wanted` jobs, locked with `token`."""
+        shapes: dict[tuple[object, ...], int] = {}
+        ends = [(end.job_id, end.text, shapes.setdefault(end.shape, len(shapes) + 1)) for end in settlements]
+        metrics = self._metrics_minutes
         blob = msgspec.msgpack.encode(
-            (wanted, token, self._lock_ms, self._worker, settlements, self._metrics_minutes, *self._limiter)
+            (wanted, token, self._lock_ms, self._worker, ends, [*shapes], metrics, *self._limiter)
         )
         codes, flat, next_in, now = await scripts.run(
             self._connection, "commit", self._keys.all, self._keys.base, blob

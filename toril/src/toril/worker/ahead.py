@@ -1,11 +1,13 @@
-"""Fetching jobs before their slots are free, for a worker with few slots and many short jobs."""
+"""Fetching jobs before their slots are free, for a worker with many short jobs."""
 
 from __future__ import annotations
 
 import time
 
-AT_MOST = 8
-"""Jobs that a worker has at a time by this; one with as many slots fetches none ahead."""
+FEW = 8
+"""Jobs that a worker with fewer slots may have at a time."""
+SHARE = 4
+"""Any worker may have one more job for so many slots."""
 BUDGET = 0.001
 """Seconds that a job which was fetched ahead should wait for its slot, at the most."""
 PATIENCE = 0.002
@@ -18,8 +20,9 @@ _WEIGHT = 1 / 8
 class Ahead:
     """Says how many more jobs are to be fetched than there are free slots.
 
-    With few slots and short jobs a call to the server would settle and fetch one or two, and cost
-    almost as much as one for many. How many are fetched ahead follows from how fast slots come free.
+    A slot need not wait for the server then. And with few slots a call would settle and fetch one job
+    or two, and cost almost as much as one for many. How many are fetched ahead follows from how fast
+    slots come free.
     """
 
     def __init__(self) -> None:
@@ -38,6 +41,5 @@ class Ahead:
 
     def places(self, concurrency: int) -> int:
         """How many jobs may wait for slots of a worker that has `concurrency` of them."""
-        if concurrency >= AT_MOST:
-            return 0
-        return min(AT_MOST - concurrency, int(BUDGET / self._between))
+        most = max(FEW - concurrency, concurrency // SHARE)
+        return min(most, int(BUDGET / self._between))

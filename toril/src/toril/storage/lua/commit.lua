@@ -1,7 +1,8 @@
 --[[ Settle the jobs that have finished since the last call and fetch the next ones.
   KEYS    the queue's keys, see include/keys.lua
-  ARGV    [1] base  [2] msgpack {wanted, token, lock ms, worker's name, {settlement, …}, minutes of
-          metrics to keep or 0, own rate limit's max or 0, its ms}
+  ARGV    [1] base  [2] msgpack {wanted, token, lock ms, worker's name, {{id, text, number of its shape},
+          …}, {shape, …}, minutes of metrics to keep or 0, own rate limit's max or 0, its ms}; see
+          include/settle.lua
   Returns {{code, …}, {id, {field, value, …}, …}, ms until a job may start or -1, now in ms}
   Codes   0 settled, -1 no such job, -2 no lock, -3 not active, -6 the lock is another's,
           -4 failed instead of completed, for children are pending, -9 for a child has failed,
@@ -18,7 +19,10 @@
 --- @include "fetch"
 
 local args = cmsgpack.unpack(ARGV[2])
-local wanted, settlements = args[1], args[5]
+local wanted, settlements, shapes = args[1], args[5], args[6]
+for _, s in ipairs(settlements) do
+  s[3] = shapes[s[3]]
+end
 local now = now_ms()
 local codes, limits = {}, {}
 
@@ -31,15 +35,16 @@ end
 local ends = { completed = 0, failed = 0 }
 local ages = {}
 for i, s in ipairs(settlements) do
-  local target = s[1] == COMPLETE and codes[i] == 0 and 'completed'
-    or (s[1] == FAIL and codes[i] == 0 or codes[i] == -4 or codes[i] == -9 or codes[i] == -10) and 'failed'
+  local kind, code, count, age = s[3][1], codes[i], s[3][4], s[3][5]
+  local target = kind == COMPLETE and code == 0 and 'completed'
+    or (kind == FAIL and code == 0 or code == -4 or code == -9 or code == -10) and 'failed'
   if target then
     ends[target] = ends[target] + 1
     -- A job that keeps nothing of itself says nothing of the others; one that has failed instead of
     -- completing has brought the limits of the completed ones.
-    if codes[i] == 0 and s[6] ~= 0 and (s[6] > 0 or s[7] >= 0) then
-      limits[target .. ' ' .. s[6] .. ' ' .. s[7]] = { target, s[6], s[7] }
-      ages[target] = s[7] >= 0 and s[7] or ages[target]
+    if code == 0 and count ~= 0 and (count > 0 or age >= 0) then
+      limits[s[3]] = { target, count, age }
+      ages[target] = age >= 0 and age or ages[target]
     end
   end
 end
@@ -51,14 +56,14 @@ for target, age in pairs(ages) do
   call('HSET', K.retention, target, age)
 end
 for target, count in pairs(ends) do
-  if count > 0 and args[6] > 0 then
-    count_ends(target, count, args[6], now)
+  if count > 0 and args[7] > 0 then
+    count_ends(target, count, args[7], now)
   end
 end
 
 local jobs, next_in = {}, -1
 if wanted > 0 then
-  jobs, next_in = fetch(wanted, args[2], args[3], args[4], now, meta, plain, args[7], args[8])
+  jobs, next_in = fetch(wanted, args[2], args[3], args[4], now, meta, plain, args[8], args[9])
 elseif #settlements > 0 and meta[2] then
   rouse() -- into the room that these have left
 end

@@ -72,18 +72,18 @@ local function fetch(wanted, token, lock_ms, worker, now, meta, plain, own_max, 
     if max then
       count_starts(#ids, duration or own_duration)
     end
-    for _, job_id in ipairs(ids) do
+    for i, job_id in ipairs(ids) do
       local key = K.base .. job_id
       local hash = redis.pcall('HGETALL', key)
-      jobs[#jobs + 1] = job_id
+      jobs[2 * i - 1] = job_id
       if hash.err or #hash == 0 then
         call('LREM', K.active, 1, job_id)
-        jobs[#jobs + 1] = {}
+        jobs[2 * i] = {}
       else
         call('SET', key .. ':lock', token, 'PX', lock_ms)
         call('HSET', key, 'processedOn', now, 'pb', worker, 'ats', runs_in(hash) + 1)
         call('XADD', K.events, '*', 'event', 'active', 'jobId', job_id, 'prev', 'waiting')
-        jobs[#jobs + 1] = hash
+        jobs[2 * i] = hash
       end
     end
   end

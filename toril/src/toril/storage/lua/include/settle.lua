@@ -5,7 +5,8 @@
 --- @include "deduplicate"
 --- @include "limit"
 
--- One settlement is {kind, id, token, text, trace, keep count, keep age in ms, delay in ms, attempts}.
+-- One settlement is {id, text, shape}. Few shapes serve many jobs: {kind, token, trace, keep count, keep
+-- age in ms, delay in ms, attempts, lifo}.
 local COMPLETE, FAIL, RETRY, SNOOZE, UNBEGUN, WAIT, LIMIT = 'c', 'f', 'r', 's', 'u', 'w', 'l'
 
 -- Score and id of each job that has ended in this call, to be written in one command a set.
@@ -116,12 +117,12 @@ local IN_THE_WAY = { [-4] = 'job has pending children', [-9] = 'a child of the j
 -- command tells it for all.
 local function nothing_special(settlements)
   local keys = { K.delayed, K.limiter, K.stalled }
-  for _, s in ipairs(settlements) do
-    if s[1] ~= COMPLETE and s[1] ~= FAIL then
+  for i, s in ipairs(settlements) do
+    if s[3][1] ~= COMPLETE and s[3][1] ~= FAIL then
       return false
     end
-    local key, n = K.base .. s[2], #keys
-    keys[n + 1], keys[n + 2] = key .. ':dependencies', key .. ':unsuccessful'
+    local key = K.base .. s[1]
+    keys[2 * i + 2], keys[2 * i + 3] = key .. ':dependencies', key .. ':unsuccessful'
   end
   return call('EXISTS', unpack(keys)) == 0
 end
@@ -130,8 +131,8 @@ end
 -- the job, so that it has failed instead of completed, -10 it was cancelled, so that it has failed.
 -- Its lock was this settlement's, and is gone.
 local function settle(s, now, look_for_children)
-  local kind, job_id = s[1], s[2]
-  local key = K.base .. job_id
+  local job_id, text, shape = s[1], s[2], s[3]
+  local kind, key = shape[1], K.base .. job_id
   if call('LREM', K.active, -1, job_id) == 0 then
     return -3
   end
@@ -142,7 +143,7 @@ local function settle(s, now, look_for_children)
   local made = (tonumber(job[1]) or 0) + 1
   local refused = look_for_children and (kind == COMPLETE or kind == WAIT) and children_in_the_way(key)
   if refused == -9 or (refused == -4 and kind == COMPLETE) then
-    finish(job_id, key, now, FAIL, IN_THE_WAY[refused], '[]', -1, s[9], made, job[2], job[5])
+    finish(job_id, key, now, FAIL, IN_THE_WAY[refused], '[]', -1, shape[7], made, job[2], job[5])
     return refused
   end
   if job[6] then
@@ -153,17 +154,17 @@ local function settle(s, now, look_for_children)
     end
   end
   if kind == COMPLETE or kind == FAIL then
-    finish(job_id, key, now, kind, s[4], s[5], s[6], s[9], made, job[2], job[5])
+    finish(job_id, key, now, kind, text, shape[3], shape[4], shape[7], made, job[2], job[5])
   elseif kind == WAIT then
     wait_for_children(job_id, key, now)
   elseif kind == UNBEGUN then
     call('HINCRBY', key, 'ats', -1)
     run_again(job_id, key, now, SNOOZE, '', '', 0, made, tonumber(job[3]) or 0)
   elseif kind == LIMIT then
-    block(s[8])
+    block(shape[6])
     run_again(job_id, key, now, SNOOZE, '', '', 0, made, tonumber(job[3]) or 0)
   else
-    run_again(job_id, key, now, kind, s[4], s[5], s[8], made, tonumber(job[3]) or 0, s[10])
+    run_again(job_id, key, now, kind, text, shape[3], shape[6], made, tonumber(job[3]) or 0, shape[8])
   end
   return 0
 end
@@ -173,13 +174,13 @@ end
 local function unlock(settlements, plain)
   local locks, held, ids, codes = {}, {}, {}, {}
   for i, s in ipairs(settlements) do
-    locks[i] = K.base .. s[2] .. ':lock'
+    locks[i] = K.base .. s[1] .. ':lock'
   end
   local holders = call('MGET', unpack(locks))
   for i, s in ipairs(settlements) do
-    if holders[i] == s[3] then
+    if holders[i] == s[3][2] then
       held[#held + 1] = locks[i]
-      ids[#ids + 1] = s[2]
+      ids[#ids + 1] = s[1]
     else
       codes[i] = holders[i] and -6 or -2
     end
