@@ -11,6 +11,7 @@ import argparse
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -83,6 +84,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="fewer jobs and runs: minutes, and coarser")
     parser.add_argument("--only", default=",".join(SCENARIOS), help="scenarios, by key")
     parser.add_argument("--sides", default=",".join(SIDES), help="sides, by key")
+    parser.add_argument("--runs", type=int, help="runs of each side, at the most")
     parser.add_argument("--out", type=Path, help="where the JSON file is written")
     parser.add_argument("--list", action="store_true", help="list the keys and end")
     given = parser.parse_args()
@@ -90,6 +92,14 @@ def options() -> argparse.Namespace:
         if unknown := set(getattr(given, name).split(",")) - set(known):
             parser.error(f"--{name}: unknown {', '.join(sorted(unknown))}; known are {', '.join(known)}")
     return given
+
+
+def limited(scenario: Scenario, runs: int | None) -> Scenario:
+    """The scenario with no more runs than these."""
+    if runs is None:
+        return scenario
+    quick, full = scenario.runs
+    return replace(scenario, runs=(min(quick, runs), min(full, runs)))
 
 
 def main() -> int:
@@ -100,7 +110,7 @@ def main() -> int:
         return 0
     console = Console()
     mode = "quick" if given.quick else "full"
-    chosen = [SCENARIOS[key] for key in SCENARIOS if key in given.only.split(",")]
+    chosen = [limited(SCENARIOS[key], given.runs) for key in SCENARIOS if key in given.only.split(",")]
     sides = [key for key in SIDES if key in given.sides.split(",")]
     record = Record.begin(mode)
     record.server = server_version()

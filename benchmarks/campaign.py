@@ -8,7 +8,7 @@ from typing import Protocol
 from .places import PlaceFailed
 from .record import Record
 from .scenarios.base import Scenario
-from .sides import BY_KEY, Side
+from .sides import BY_KEY, PYTHON_PEERS, Side
 from .stage import RunFailed, Stage
 
 
@@ -23,13 +23,17 @@ class Progress(Protocol):
 
 
 def turns(scenario: Scenario, sides: Sequence[str], quick: bool) -> list[str]:
-    """Whose turn it is, run by run: interleaved, and rotated so that nobody is always first."""
-    present = [key for key in scenario.sides if key in sides]
-    runs = scenario.runs[0 if quick else 1]
+    """Whose turn it is, run by run: interleaved, and rotated so that nobody is always first.
+
+    In the quick mode the Python peers run once, however often the others do.
+    """
+    taking_part = scenario.quick_sides if quick and scenario.quick_sides else scenario.sides
+    present = [key for key in taking_part if key in sides]
     order: list[str] = []
-    for number in range(runs):
-        first = number % len(present) if present else 0
-        order += present[first:] + present[:first]
+    for number in range(scenario.runs[0 if quick else 1]):
+        turn = [key for key in present if not (quick and number and key in PYTHON_PEERS)]
+        first = number % len(turn) if turn else 0
+        order += turn[first:] + turn[:first]
     return order
 
 

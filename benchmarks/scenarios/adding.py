@@ -36,6 +36,7 @@ SCENARIOS = (
         partial(add, kind="bulk", share=2.0),
         (JOBS, *COSTS),
         (Ratio(4.0, "Node BullMQ"),),
+        quick_sides=(TORIL, NODE),
         about="Each side's best documented way to add many; 500 a call where that can be chosen.",
     ),
     Scenario(

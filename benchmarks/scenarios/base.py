@@ -35,6 +35,7 @@ class Scenario:
         columns: What is shown of it; the first one is drawn.
         goals: What it should come to.
         sides: The sides that take part, by key.
+        quick_sides: Those that do in the quick mode, if they are fewer.
         runs: How often each side does it, in the quick and in the full mode.
         about: What a reader must know of how it is measured.
     """
@@ -45,6 +46,7 @@ class Scenario:
     columns: tuple[Column, ...]
     goals: tuple[Goal, ...] = ()
     sides: tuple[str, ...] = ALL
+    quick_sides: tuple[str, ...] | None = None
     runs: tuple[int, int] = (2, 5)
     about: str = ""
 

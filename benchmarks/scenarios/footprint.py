@@ -14,7 +14,7 @@ import toril
 
 from ..goals import Bound
 from ..record import Measures
-from ..sides import TORIL, Side
+from ..sides import NODE, TORIL, Side
 from ..stage import RunFailed, Stage, new_queue, spawn, told
 from .base import Column, Scenario
 
@@ -75,6 +75,7 @@ SCENARIOS = (
         idle,
         (Column("mb", "resident MB"), Column("cpu_percent", "idle CPU %")),
         (Bound(40.0, "<=", "mb", " MB"), Bound(1.0, "<=", "cpu_percent", " %")),
+        quick_sides=(TORIL, NODE),
         runs=(1, 3),
         about="A worker of c=50 without work, after its first job; toril's is `toril worker`.",
     ),

@@ -49,6 +49,7 @@ SCENARIOS = (
         partial(run, concurrency=1, share=0.25),
         (JOBS, *COSTS),
         (Ratio(2.0, "Node BullMQ"),),
+        quick_sides=(TORIL, NODE),
         about=ABOUT,
     ),
     Scenario(
