@@ -36,8 +36,8 @@ fmt: setup ## Format the code and mend what ruff can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: setup ## Measure toril beside its peers (python -m benchmarks --quick: minutes)
-	$(BIN)/python -m benchmarks
+bench: setup ## Measure toril beside its peers (ARGS=--quick: minutes; else more than an hour)
+	$(BIN)/python -m benchmarks $(ARGS)
 
 MINUTES ?= 20
 model: setup ## Compare the engine with its reference model, MINUTES=20 long
