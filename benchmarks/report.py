@@ -78,7 +78,8 @@ def long_report(record: Record) -> str:
         rows = tables.side_rows(record, scenario)
         if not rows:
             continue
-        parts += [f"### {scenario.title}", scenario.about]
+        alone = "toril alone. " if scenario.sides == (TORIL,) else ""
+        parts += [f"### {scenario.title}", alone + scenario.about]
         if picture_rows(record, scenario):
             parts.append(f"![{scenario.title}](benchmarks/{scenario.key}.svg)")
         parts.append(tables.table(tables.side_head(scenario), rows))
@@ -115,13 +116,18 @@ def short_report(record: Record) -> str:
         ]
         rows.append([scenario.title, *cells, _rate(record, scenario, PYTHON_PEERS), "; ".join(wanted)])
     head = ("jobs/s", "toril", "Node BullMQ", "best Python peer", "goals")
-    return "\n\n".join(
-        [
-            conditions(record),
-            tables.table(head, rows),
-            f"Of all goals: {verdicts(record)}; see [docs/benchmarks.md](docs/benchmarks.md).",
-        ]
-    )
+    missed = [
+        f"{title} ({goal}: {measured})"
+        for title, goal, measured, verdict in tables.goal_rows(record, SCENARIOS)
+        if verdict == Verdict.MISSED.value
+    ]
+    parts = [
+        conditions(record),
+        tables.table(head, rows) if rows else "",
+        f"Of all goals: {verdicts(record)}; see [docs/benchmarks.md](docs/benchmarks.md).",
+        f"Missed: {'; '.join(missed)}." if missed else "",
+    ]
+    return "\n\n".join(part for part in parts if part)
 
 
 def _rate(record: Record, scenario: Scenario, keys: Sequence[str]) -> str:

@@ -18,6 +18,7 @@ import psycopg
 from psycopg import sql
 
 import toril
+from insightdesk.embedded import EmbeddedFailed as PostgresFailed
 from insightdesk.embedded import postgres
 
 from .places import ROOT, prepare
@@ -66,8 +67,17 @@ class Stage:
 
     @contextlib.contextmanager
     def valkey(self, appendonly: Appendonly = None) -> Iterator[toril.EmbeddedServer]:
-        """A fresh Valkey while the block runs."""
-        with toril.EmbeddedServer(appendonly=appendonly) as server:
+        """A fresh Valkey while the block runs.
+
+        Raises:
+            RunFailed: it does not start.
+        """
+        server = toril.EmbeddedServer(appendonly=appendonly)
+        try:
+            server.start()
+        except toril.EmbeddedFailed as error:
+            raise RunFailed(str(error)) from error
+        with server:
             yield server
 
     @contextlib.contextmanager
@@ -83,10 +93,17 @@ class Stage:
 
     @contextlib.contextmanager
     def database(self) -> Iterator[str]:
-        """A fresh PostgreSQL database while the block runs; its DSN. The server is started once."""
+        """A fresh PostgreSQL database while the block runs; its DSN. The server is started once.
+
+        Raises:
+            RunFailed: it does not start.
+        """
         if self._postgres is None:
             folder = Path(self._kept.enter_context(tempfile.TemporaryDirectory(prefix="bench-pg-")))
-            url = self._kept.enter_context(postgres(folder / "data"))
+            try:
+                url = self._kept.enter_context(postgres(folder / "data"))
+            except PostgresFailed as error:
+                raise RunFailed(str(error)) from error
             self._postgres = url.replace("postgresql+psycopg://", "postgresql://")
         name = new_queue().replace("-", "_")
         parts = urlsplit(self._postgres)
