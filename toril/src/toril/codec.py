@@ -31,9 +31,23 @@ def encode_json(value: Json, what: str) -> str:
         InvalidPayload: it cannot be written as JSON; `what` names it.
     """
     try:
-        return _encode(value).decode()
+        raw = _encode(value)
+        # The encoder writes NaN and the infinities as null.
+        if b"null" in raw and not _is_finite(msgspec.to_builtins(value)):
+            raise ValueError("NaN and infinities are no JSON")
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidPayload(f"{what} cannot be written as JSON: {error}") from None
+    return raw.decode()
+
+
+def _is_finite(value: Json) -> bool:
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, dict):
+        return all(map(_is_finite, value.values()))
+    if isinstance(value, list | tuple | set | frozenset):
+        return all(map(_is_finite, value))
+    return True
 
 
 def decode_json(raw: bytes, what: str) -> Json:

@@ -9,9 +9,14 @@ TEXT_LIMIT = 64 * 1024
 """Bytes of a failed reason or stack trace that are kept."""
 
 
+def readable(text: str) -> str:
+    """Make a text valid Unicode: lone surrogates become their escapes."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+
+
 def bounded(text: str) -> str:
     """Cut a text to `TEXT_LIMIT` bytes and make it valid UTF-8."""
-    raw = text.encode("utf-8", "backslashreplace")
+    raw = readable(text).encode()
     return raw[:TEXT_LIMIT].decode("utf-8", "ignore")
 
 

@@ -10,7 +10,7 @@ from typing import Any, TypedDict, Unpack
 
 from .errors import InvalidOption
 from .family import JobRef, OnFailure
-from .options import MAX_PRIORITY, Backoff, Deduplication, Keep, seconds, whole
+from .options import MAX_PRIORITY, Backoff, Deduplication, Keep, seconds, valid_text, whole
 
 Json = Any
 """Whatever JSON can say: None, bool, int, float, str, list of these, dict of str to these."""
@@ -149,8 +149,7 @@ def _deadline(value: float | timedelta | datetime | None) -> float | datetime | 
 
 
 def _check_id(job_id: str) -> None:
-    if not isinstance(job_id, str) or not job_id:
-        raise InvalidOption("job_id must be a non-empty text")
+    valid_text(job_id, "job_id")
     if len(job_id) > 512:
         raise InvalidOption("job_id must have at most 512 characters")
     if job_id.isdigit():
@@ -221,8 +220,7 @@ class NewJob:
     options: JobOptions = field(default_factory=JobOptions)
 
     def __init__(self, name: str, data: Json = None, **options: Unpack[JobKeywords]) -> None:
-        if not isinstance(name, str) or not name:
-            raise InvalidOption("a job's name must be a non-empty text")
+        valid_text(name, "a job's name")
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "data", data)
         object.__setattr__(self, "options", JobOptions.of(**options))

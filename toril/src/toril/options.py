@@ -62,6 +62,22 @@ def whole(value: int, name: str, low: int, high: int) -> int:
     return value
 
 
+def valid_text(value: str, name: str) -> str:
+    """Return a text, checked to be non-empty and valid Unicode.
+
+    Raises:
+        InvalidOption: it is no text, empty, or has lone surrogates, which UTF-8 cannot say.
+    """
+    if not isinstance(value, str) or not value:
+        raise InvalidOption(f"{name} must be a non-empty text")
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:
+            raise InvalidOption(f"{name} must be valid Unicode: {error}") from None
+    return value
+
+
 @dataclass(frozen=True, slots=True)
 class Backoff:
     """How long to wait before the next attempt.
@@ -78,8 +94,7 @@ class Backoff:
     jitter: float = 0.0
 
     def __post_init__(self) -> None:
-        if not self.type or not isinstance(self.type, str):
-            raise InvalidOption("backoff type must be a name")
+        valid_text(self.type, "backoff type")
         object.__setattr__(self, "delay", seconds(self.delay, "backoff delay"))
         if not 0 <= self.jitter <= 1:
             raise InvalidOption(f"backoff jitter must be from 0 to 1, not {self.jitter}")
@@ -166,8 +181,7 @@ class Deduplication:
     keep_last_if_active: bool = False
 
     def __post_init__(self) -> None:
-        if not self.key or not isinstance(self.key, str):
-            raise InvalidOption("deduplication key must be a non-empty text")
+        valid_text(self.key, "deduplication key")
         if self.ttl is not None:
             object.__setattr__(self, "ttl", seconds(self.ttl, "deduplication ttl"))
             if self.ttl <= 0:

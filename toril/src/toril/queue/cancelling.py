@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterable
 
 from ..errors import InvalidOption
+from ..failure import readable
 from ..job import Cancellation
 from ..storage.jobs import SCHEDULED
 from .base import QueueBase
@@ -57,4 +58,4 @@ class Cancelling(QueueBase):
 def _checked(reason: str) -> str:
     if not isinstance(reason, str) or len(reason) > REASON_LIMIT:
         raise InvalidOption(f"reason must be a text of at most {REASON_LIMIT} characters")
-    return reason
+    return readable(reason)

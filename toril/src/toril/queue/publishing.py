@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..errors import InvalidOption
-from ..options import whole
+from ..options import valid_text, whole
 from ..storage.events import EventStore
 from .base import QueueBase
 
@@ -42,9 +42,10 @@ class Publishing(QueueBase):
                 raise InvalidOption(
                     f"field {key!r} of event {name!r}: names and values are texts, not {value!r}"
                 )
-            flat += [key, value]
+            flat += [key, valid_text(value, f"field {key!r} of event {name!r}") if value else value]
         if not isinstance(name, str) or not name or name in TAKEN:
             raise InvalidOption(f"a custom event's name must be a non-empty text of one's own, not {name!r}")
+        valid_text(name, "a custom event's name")
         return await self._stream.publish(flat)
 
     async def set_max_events(self, max_length: int) -> None:

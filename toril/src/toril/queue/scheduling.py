@@ -6,6 +6,7 @@ from typing import Unpack
 
 from ..errors import InvalidOption
 from ..job import JobKeywords, Json, NewJob
+from ..options import valid_text
 from ..schedule import Scheduler, When
 from ..storage.schedulers import SchedulerStore
 from .base import QueueBase
@@ -37,8 +38,7 @@ class Scheduling(QueueBase):
             InvalidOption: the id is empty, or an option is wrong.
             InvalidPayload: the data cannot be written as JSON.
         """
-        if not isinstance(scheduler_id, str) or not scheduler_id:
-            raise InvalidOption("a scheduler's id must be a non-empty text")
+        valid_text(scheduler_id, "a scheduler's id")
         return await self.schedulers.upsert(scheduler_id, when, NewJob(name, data, **options))
 
     async def remove_job_scheduler(self, scheduler_id: str) -> bool:

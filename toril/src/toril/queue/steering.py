@@ -6,8 +6,9 @@ from datetime import timedelta
 
 from ..codec import encode_json
 from ..errors import JobNotFound
+from ..failure import readable
 from ..job import JobState, Json
-from ..options import MAX_PRIORITY, milliseconds, seconds, whole
+from ..options import MAX_PRIORITY, milliseconds, seconds, valid_text, whole
 from ..waiting import JobEnds
 from .cancelling import Cancelling
 from .family import Family
@@ -80,10 +81,12 @@ class Steering(Family, Cancelling):
     async def log(self, job_id: str, line: str, *, keep: int | None = None) -> int:
         """Add a line to a job's log, of which the newest `keep` stay; returns how many there are.
 
+        What UTF-8 cannot say (lone surrogates) is written as its escape, `\\ud800`.
+
         Raises:
             JobNotFound: there is no such job.
         """
-        count = await self._store.log(job_id, line, keep)
+        count = await self._store.log(job_id, readable(line), keep)
         self._check(min(count, 0), job_id, "")
         return count
 
@@ -101,6 +104,7 @@ class Steering(Family, Cancelling):
 
     async def wait(self, job_id: str, timeout: float | timedelta | None = None) -> Json:
         """Wait for a job's end and return its result; see `Job.wait`."""
+        valid_text(job_id, "job_id")
         if self._ends is None:
             self._ends = JobEnds(self._store)
         if timeout is not None:

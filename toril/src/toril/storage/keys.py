@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 
 from ..errors import InvalidOption
+from ..options import valid_text
 
 LOCK_SUFFIX = b":lock"
 """What the key of a running job's lock ends with."""
@@ -45,12 +46,10 @@ class Keys:
     )
 
     def __init__(self, queue: str, prefix: str = "bull") -> None:
-        if not isinstance(queue, str) or not queue:
-            raise InvalidOption("a queue's name must be a non-empty text")
+        valid_text(queue, "a queue's name")
         if ":" in queue:
             raise InvalidOption(f"a queue's name must not contain ':' ({queue})")
-        if not prefix:
-            raise InvalidOption("the prefix of the keys must not be empty")
+        valid_text(prefix, "the prefix of the keys")
         self.qualified = f"{prefix}:{queue}"
         base = self.base = f"{self.qualified}:"
         self.wait = base + "wait"
