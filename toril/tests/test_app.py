@@ -85,7 +85,7 @@ async def test_a_schedule_makes_jobs_again_and_again(app: toril.Toril, queue_nam
     async def tick(job: toril.JobContext) -> None:
         ran.put_nowait(job.id)
 
-    app.schedule("ticks", toril.Every(0.1), tick)
+    app.schedule("ticks", toril.Every(0.1, missed=toril.Missed.all()), tick)
     async with app.worker_running(), asyncio.timeout(5):
         ids = [await ran.get() for _ in range(4)]
     assert len(set(ids)) == 4
