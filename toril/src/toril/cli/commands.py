@@ -12,6 +12,7 @@ from rich.table import Table
 from ..queue import Queue
 from ..storage.address import server_url
 from ..storage.discovery import queue_names
+from .doctor import doctor
 from .run import run
 from .worker import alive, worker
 
@@ -23,6 +24,7 @@ Prefix = Annotated[str, typer.Option(help="What all keys begin with.")]
 
 app.command()(worker)
 app.command()(alive)
+app.command()(doctor)
 
 
 @app.command()

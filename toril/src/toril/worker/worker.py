@@ -23,6 +23,7 @@ from ..services.schedulers import SchedulerService
 from ..services.stalled import StalledService
 from ..storage.cancels import CancelReader
 from ..storage.connection import Connection
+from ..storage.doctor import warn_of_eviction
 from ..storage.keys import Keys
 from ..storage.locks import LockRenewer
 from ..storage.work import Settlement, WorkStore
@@ -247,6 +248,7 @@ class Worker(Observed):
         idler = Idler(cycle, self._address, self._keys, self.name, self._drain_delay)
         try:
             await calls.call("PING")
+            await warn_of_eviction(calls)
             await idler.connect()
             reader = CancelReader(listening, self._keys)
             await reader.start()
