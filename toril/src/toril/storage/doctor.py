@@ -164,7 +164,7 @@ def _encoding(config: Mapping[str, str] | None) -> _Judged:
     if int(entries) < LISTPACK_ENTRIES or int(value) < LISTPACK_VALUE:
         return (
             "warning",
-            f"hashes are kept small with up to {entries} fields of {value} bytes, which jobs exceed: let it be "
+            f"hashes are kept small with up to {entries} fields of {value} bytes; jobs have more: let it be "
             f"{LISTPACK_ENTRIES} or more of {LISTPACK_VALUE} or more (hash-max-listpack-entries, -value)",
         )
     if int(value) < LISTPACK_GOOD:
