@@ -7,9 +7,18 @@ import itertools
 import signal
 import sys
 from collections import Counter
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
+import pytest
+
 import toril
+import toril.testing
+
+Running = Callable[..., AbstractAsyncContextManager[toril.Worker]]
+
+ALL = toril.Missed.all(1000)
 
 WORKER = """
 import asyncio, os, signal, sys
@@ -70,7 +79,7 @@ async def test_each_instant_runs_though_workers_are_killed_all_the_time(
     queue: toril.Queue, tmp_path: Path
 ) -> None:
     ledger = tmp_path / "runs"
-    every = toril.Every(0.1, missed=toril.Missed.all(1000))
+    every = toril.Every(0.1, missed=ALL)
     await queue.upsert_job_scheduler("s", every, "tick")
     processes = [await start(queue, ledger, "fine") for _ in range(3)]
     try:
@@ -93,3 +102,77 @@ async def test_each_instant_runs_though_workers_are_killed_all_the_time(
     assert {b - a for a, b in itertools.pairwise(instants)} == {100}
     completed = [int(job.id.rpartition(":")[2]) for job in await queue.get_jobs("completed", 0, 999)]
     assert sorted(completed) == instants
+
+
+@pytest.mark.parametrize(
+    "when", [toril.Cron("0 * * * *", missed=ALL), toril.Every(3600, missed=ALL)], ids=["cron", "every"]
+)
+async def test_the_server_s_clock_steps_back(
+    queue: toril.Queue, running: Running, when: toril.Cron | toril.Every
+) -> None:
+    """An instant that has run does not come again, and the schedule goes on where it was."""
+    ran: list[int] = []
+
+    async def handler(job: toril.Job) -> None:
+        ran.append(int(job.id.rpartition(":")[2]))
+
+    async def run_all(wanted: int) -> None:
+        async with asyncio.timeout(10):
+            while len(ran) < wanted or (await queue.get_job_counts())["active"]:
+                await asyncio.sleep(0.01)
+
+    async with toril.testing.clock(queue) as clock:
+        await queue.upsert_job_scheduler("s", when, "tick")
+        (store,) = clock._stores
+        async with running(handler, stalled_interval=0.1):
+            for _ in range(3):
+                before = len(ran)
+                await clock.advance(3600)
+                await run_all(before + 1)
+            before = len(ran)
+            await store.move(-2 * 3_600_000, False)
+            await queue.upsert_job_scheduler("s", when, "tick")  # as an app that starts meanwhile does
+            for _ in range(3):
+                await clock.advance(3600)
+            await run_all(before + 1)
+    assert len(set(ran)) == len(ran), "an instant came twice"
+    assert ran == sorted(ran)
+    assert {b - a for a, b in itertools.pairwise(ran)} == {3_600_000}
+    assert len(await queue.get_jobs("delayed")) == 1
+
+
+BOOT = """
+import asyncio, os, sys
+import toril
+
+url, queue_name = sys.argv[1:]
+
+async def boot():
+    app = toril.Toril(url, name="fifty")
+
+    @app.job(queue_name)
+    async def tick() -> None: ...
+
+    for number in range(20):
+        app.schedule(f"s{number}", toril.Every(3600), tick)
+    await app.apply_schedules()
+    await app.close()
+
+children = []
+for _ in range(50):
+    if (pid := os.fork()) == 0:
+        asyncio.run(boot())
+        os._exit(0)
+    children.append(pid)
+sys.exit(sum(os.waitpid(pid, 0)[1] != 0 for pid in children))
+"""
+
+
+async def test_fifty_processes_declare_the_same_schedules_at_once(queue: toril.Queue) -> None:
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", BOOT, queue.url, queue.name)
+    assert await process.wait() == 0
+    schedulers = await queue.get_job_schedulers(0, 99)
+    assert sorted(each.id for each in schedulers) == sorted(f"s{number}" for number in range(20))
+    jobs = [job for state in ("waiting", "delayed") for job in await queue.get_jobs(state, 0, 99)]
+    assert sorted(job.scheduler_id or "" for job in jobs) == sorted(each.id for each in schedulers)
+    assert {each.runs for each in schedulers} == {1}
