@@ -28,7 +28,7 @@ class Row(NamedTuple):
     ours: bool
 
 
-def draw(title: str, unit: str, rows: Sequence[Row]) -> str:
+def draw(title: str, unit: str, rows: Sequence[Row], *, less: bool = False) -> str:
     """The picture of one measure, in the order of the rows."""
     height = TOP + ROW * len(rows) + 10
     scale = (WIDTH - LEFT - RIGHT) / (max((row.most for row in rows), default=0.0) or 1.0)
@@ -39,7 +39,7 @@ def draw(title: str, unit: str, rows: Sequence[Row]) -> str:
         f"<rect width='{WIDTH}' height='{height}' fill='#ffffff'/>",
         f"<text x='14' y='24' {FONT} font-size='16' font-weight='600' fill='#0f172a'>{escape(title)}</text>",
         f"<text x='14' y='43' {FONT} font-size='12' fill='#475569'>"
-        f"{escape(unit)}; median, with the range of all runs</text>",
+        f"{escape(unit)}, {'less' if less else 'more'} is better; median, with the range of all runs</text>",
     ]
     for place, row in enumerate(rows):
         parts += _bar(row, TOP + ROW * place, scale)

@@ -62,7 +62,7 @@ def picture_rows(record: Record, scenario: Scenario) -> list[Row]:
         figure = record.figure(scenario.key, key)
         median = figure.median(measure) if figure else None
         if figure is not None and median is not None:
-            rows.append(Row(BY_KEY[key].title, median, *figure.span(measure), key == TORIL))
+            rows.append(Row(tables.side_title(key), median, *figure.span(measure), key == TORIL))
     return rows
 
 
@@ -91,7 +91,7 @@ def sides(record: Record) -> tuple[list[str], list[list[str]]]:
     """What is to be known of each side."""
     rows = [
         [
-            f"{side.title}{' ⚠' if side.loses else ''}",
+            tables.side_title(side.key),
             record.versions.get(side.key, "-"),
             side.setting,
             side.loses or "acknowledges after the run",
@@ -159,7 +159,8 @@ def write(record: Record, root: Path) -> None:
         old.unlink()
     for scenario in SCENARIOS:
         if rows := picture_rows(record, scenario):
-            text = draw(scenario.title, scenario.columns[0].title, rows)
+            column = scenario.columns[0]
+            text = draw(scenario.title, column.title, rows, less=column.less)
             (folder / f"{scenario.key}.svg").write_text(text)
 
 

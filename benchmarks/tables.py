@@ -28,6 +28,12 @@ def goal_rows(record: Record, scenarios: Sequence[Scenario]) -> list[list[str]]:
     return rows
 
 
+def side_title(key: str) -> str:
+    """A side's name, marked if it can lose jobs."""
+    side = BY_KEY[key]
+    return f"{side.title}{' ⚠' if side.loses else ''}"
+
+
 def side_head(scenario: Scenario) -> list[str]:
     """The head of a scenario's table."""
     return ["side", *(column.title for column in scenario.columns)]
@@ -43,8 +49,7 @@ def side_rows(record: Record, scenario: Scenario) -> list[list[str]]:
         cells = [cell(figure, column.measure) for column in scenario.columns]
         if figure.error:
             cells[0] = f"failed: {figure.error}"
-        side = BY_KEY[key]
-        rows.append([f"{side.title}{' ⚠' if side.loses else ''}", *cells])
+        rows.append([side_title(key), *cells])
     return rows
 
 

@@ -13,7 +13,7 @@ from .base import COSTS, JOBS, Scenario
 
 def add(stage: Stage, side: Side, kind: str, share: float = 1.0, appendonly: Appendonly = None) -> Measures:
     """Add jobs; `share` of the usual number of them."""
-    count = stage.jobs(side, (1.0 if stage.quick else 3.0) * share)
+    count = stage.jobs(side, (0.6 if stage.quick else 3.0) * share)
     with stage.server(side, appendonly) as address:
         values = stage.run(side, address, kind, count)
     if values["left"] != count + 1:  # and the probe

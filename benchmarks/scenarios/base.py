@@ -18,10 +18,12 @@ class Column:
     Attributes:
         measure: Its name in the record.
         title: Its name and unit for readers.
+        less: Whether less of it is better.
     """
 
     measure: str
     title: str
+    less: bool = False
 
 
 @dataclass(frozen=True)
@@ -52,4 +54,4 @@ class Scenario:
 
 
 JOBS = Column(RATE, "jobs/s")
-COSTS = (Column("server_us", "server µs/job"), Column("client_us", "client µs/job"))
+COSTS = (Column("server_us", "server µs/job", less=True), Column("client_us", "client µs/job", less=True))

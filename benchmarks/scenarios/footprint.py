@@ -73,7 +73,7 @@ SCENARIOS = (
         "worker",
         "worker process",
         idle,
-        (Column("mb", "resident MB"), Column("cpu_percent", "idle CPU %")),
+        (Column("mb", "resident MB", less=True), Column("cpu_percent", "idle CPU %")),
         (Bound(40.0, "<=", "mb", " MB"), Bound(1.0, "<=", "cpu_percent", " %")),
         quick_sides=(TORIL, NODE),
         runs=(1, 3),

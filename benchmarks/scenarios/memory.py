@@ -23,7 +23,7 @@ SCENARIOS = (
         "memory",
         "memory of a waiting job with 100 B",
         waiting,
-        (Column("bytes", "bytes/job"),),
+        (Column("bytes", "bytes/job", less=True),),
         (Bound(500.0, "<=", "bytes", " B"),),
         sides=(TORIL, NODE),
         runs=(1, 1),

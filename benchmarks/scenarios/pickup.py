@@ -11,7 +11,7 @@ from .base import Column, Scenario
 IDLE_RATE = 50.0
 CONCURRENCY = 50
 LATENCIES = ("p50_ms", "p99_ms", "max_ms")
-COLUMNS = tuple(Column(name, name.replace("_", " ")) for name in LATENCIES)
+COLUMNS = tuple(Column(name, name.replace("_", " "), less=True) for name in LATENCIES)
 
 
 def open_loop(stage: Stage, side: Side, address: str, rate: float, seconds: float) -> Measures:

@@ -26,7 +26,7 @@ def proxy(port: int, delay: float) -> Iterator[str]:
 
 def through(stage: Stage, side: Side) -> Measures:
     """Run no-op jobs through a proxy without and with delay."""
-    count = stage.jobs(side, 1.0 if stage.quick else 3.0)
+    count = stage.jobs(side, 0.6 if stage.quick else 3.0)
     found: dict[float, float] = {}
     for delay in (0.0, ONE_WAY):
         with stage.valkey() as server, proxy(server.port, delay) as port:
