@@ -30,6 +30,8 @@ from .sides import BY_KEY as SIDES
 from .sides import Side
 from .stage import Stage
 
+WIDTH = 130
+"""Columns where there is no terminal."""
 OUT = Path(__file__).parent / "results"
 
 
@@ -108,7 +110,7 @@ def main() -> int:
     if given.list:
         print("\n".join([f"{key:22}{scenario.title}" for key, scenario in SCENARIOS.items()]))
         return 0
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else WIDTH)
     mode = "quick" if given.quick else "full"
     chosen = [limited(SCENARIOS[key], given.runs) for key in SCENARIOS if key in given.only.split(",")]
     sides = [key for key in SIDES if key in given.sides.split(",")]
@@ -135,7 +137,10 @@ def main() -> int:
     show(console, "goals", list(tables.GOAL_HEAD), rows)
     verdicts = [row[-1] for row in rows]
     counts = ", ".join(f"{verdicts.count(verdict.value)} {verdict.value}" for verdict in Verdict)
-    console.print(f"{counts}; {mode} mode, {record.machine}, Python {record.python}; written to {out}")
+    console.print(
+        f"{counts}; {mode} mode, {record.machine}, Python {record.python}, load {record.load:g};"
+        f" written to {out}"
+    )
     return any(figure.error and figure.side == "toril" for figure in record.figures)
 
 

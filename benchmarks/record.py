@@ -45,12 +45,24 @@ class Figure(msgspec.Struct):
 
 
 class Record(msgspec.Struct):
-    """One run of the benchmarks."""
+    """One run of the benchmarks.
+
+    Attributes:
+        mode: quick or full.
+        at: When it began, UTC.
+        machine: Cores, memory, system.
+        python: The version of toril's Python.
+        load: The machine's load average when it began: what others were doing there.
+        server: The Valkey's name and version.
+        versions: Those of the sides, by key.
+        figures: What was measured.
+    """
 
     mode: str
     at: str
     machine: str
     python: str
+    load: float
     server: str = ""
     versions: dict[str, str] = msgspec.field(default_factory=dict)
     figures: list[Figure] = msgspec.field(default_factory=list)
@@ -61,7 +73,7 @@ class Record(msgspec.Struct):
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
         machine = f"{os.cpu_count()} cores, {memory:.0f} GiB, {platform.system()} {platform.machine()}"
         at = datetime.now(UTC).isoformat(timespec="seconds")
-        return cls(mode, at, machine, platform.python_version())
+        return cls(mode, at, machine, platform.python_version(), round(os.getloadavg()[0], 2))
 
     @classmethod
     def read(cls, path: Path) -> Record:

@@ -44,7 +44,7 @@ def conditions(record: Record) -> str:
     """Where and when it was measured."""
     return (
         f"Measured on {record.at[:10]} in the {record.mode} mode on {record.machine}, Python {record.python}"
-        f"{f', {record.server}' if record.server else ''}."
+        f"{f', {record.server}' if record.server else ''}; load average {record.load:g} when it began."
     )
 
 

@@ -27,7 +27,7 @@ async def measure(quick: bool) -> Measures:
             queues = {"short": short_queue, "long": long_queue}
             await fill(short_queue, SHORT)
             await fill(long_queue, long)
-            for number in range(3 if quick else 8):
+            for number in range(5 if quick else 9):
                 names = ("short", "long") if number % 2 else ("long", "short")
                 for name in names:
                     runs = Runs(A_ROUND)

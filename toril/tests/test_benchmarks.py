@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from benchmarks.campaign import turns
 from benchmarks.goals import Bound, Ratio, Verdict
+from benchmarks.labs.limit import commands_of_scripts
 from benchmarks.record import Record
 from benchmarks.report import BEGIN, END, NoMarkers, between, write
 from benchmarks.scenarios import BY_KEY, SCENARIOS
@@ -138,6 +139,18 @@ def test_the_report_is_written_between_the_markers(tmp_path: Path) -> None:
     assert len(picture.findall("{http://www.w3.org/2000/svg}rect")) == 3  # paper, and two bars
     with pytest.raises(NoMarkers):
         between("no place", "table")
+
+
+def test_the_commands_of_scripts_are_read_out_of_a_monitor_s_record() -> None:
+    record = (
+        b'+1700000000.1 [0 127.0.0.1:4242] "EVALSHA" "abc" "0"\r\n'
+        b'+1700000000.2 [0 lua] "hset" "bull:q:1" "data" "{\\"a\\":\\"\\\\n\\"}"\r\n'
+        b'+1700000000.3 [0 lua] "set" "k" "\\x00\\xff\\r\\n"\r\n'
+    )
+    assert commands_of_scripts(record) == [
+        [b"hset", b"bull:q:1", b"data", b'{"a":"\\n"}'],
+        [b"set", b"k", b"\x00\xff\r\n"],
+    ]
 
 
 def test_toril_s_side_keeps_the_contract() -> None:
