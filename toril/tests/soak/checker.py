@@ -54,6 +54,9 @@ class Checker:
         self._judge_groups(load.adds, places)
         self._judge_finals(load.adds, places, runs)
         self._judge_ticks(runs, places)
+        for job_id, times in load.added.items():
+            if times > 1:
+                self.blame("I1", f"job {job_id} was made {times} times")
         if not load.missed:
             for job_id in places:
                 if job_id not in load.ends and not is_tick(job_id):
@@ -113,9 +116,8 @@ class Checker:
         for at in sorted(runs.instants):
             if self._last_tick is not None and at > self._last_tick:
                 if at != self._last_tick + EVERY_MS:
-                    on_its_way = ticks.get(self._last_tick + EVERY_MS)
-                    if on_its_way is not None and on_its_way.state not in ("completed", "failed"):
-                        break
+                    if self._last_tick + EVERY_MS in ticks:
+                        break  # it was not there yet when the ledger was read
                     self.blame("I5", f"after the instant {self._last_tick} came {at}")
                 self.counts["instants"] += 1
             self._last_tick = max(at, self._last_tick or 0)

@@ -27,6 +27,7 @@ class Load:
         counts: What was done: calls by kind, and their troubles.
         lost: What was told to a client and cannot be: a job that was acknowledged and is not there.
         ends: Ids whose end an event told.
+        added: How often an event told that a job was made.
         missed: Whether the reader was told that it has missed events.
     """
 
@@ -43,12 +44,14 @@ class Load:
         self.counts: Counter[str] = Counter()
         self.lost: list[str] = []
         self.ends: set[str] = set()
+        self.added: Counter[str] = Counter()
         self.missed = False
 
     def begin(self) -> None:
         """Begin a round."""
         self.adds = Adds()
         self.ends.clear()
+        self.added.clear()
         self.missed = False
         self._stop.clear()
         kinds = (
@@ -81,6 +84,8 @@ class Load:
         async for event in events:
             if isinstance(event, toril.EventsMissed):
                 self.missed = True
+            elif event.type == "added" and event.job_id is not None:
+                self.added[event.job_id] += 1
             elif event.type in ("completed", "failed") and event.job_id is not None:
                 self.ends.add(event.job_id)
 
