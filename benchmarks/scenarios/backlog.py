@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from functools import partial
+from pathlib import Path
 
 from ..goals import Bound
 from ..record import Measures
@@ -15,6 +15,13 @@ from .lab import lab
 BYTES_A_JOB = 700
 
 
+def available_memory() -> int:
+    """Bytes that processes can still have."""
+    lines = Path("/proc/meminfo").read_text().splitlines()
+    (line,) = [line for line in lines if line.startswith("MemAvailable:")]
+    return int(line.split()[1]) * 1024
+
+
 def run(stage: Stage, side: Side, jobs: int) -> Measures:
     """A backlog of `jobs`, a tenth of it in the quick mode.
 
@@ -22,8 +29,7 @@ def run(stage: Stage, side: Side, jobs: int) -> Measures:
         RunFailed: there is not memory enough.
     """
     jobs = jobs // 10 if stage.quick else jobs
-    free = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
-    if free < 2 * jobs * BYTES_A_JOB:
+    if available_memory() < 2 * jobs * BYTES_A_JOB:
         raise RunFailed(f"{jobs:,} jobs need more memory than is free")
     return lab(stage, "backlog", str(jobs))
 
