@@ -102,7 +102,10 @@ class Ratio:
             return Judgement(Verdict.UNKNOWN, "")
         best = max(rates, key=lambda key: rates[key])
         ratio = own / rates[best]
-        measured = f"{ratio:.1f}x" if len(keys) == 1 else f"{ratio:.1f}x ({best})"
+        measured = f"{ratio:.1f}x"
+        if len(keys) > 1:
+            kept = sum(own >= self.limit * rate for rate in rates.values())
+            measured += f" ({best}); {kept} of {len(keys)} peers"
         if ratio < self.limit or ours.error:
             return Judgement(Verdict.MISSED, measured)
         if absent:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -13,7 +14,7 @@ from benchmarks.campaign import turns
 from benchmarks.goals import Bound, Ratio, Verdict
 from benchmarks.labs.limit import commands_of_scripts
 from benchmarks.record import Record
-from benchmarks.report import BEGIN, END, NoMarkers, between, write
+from benchmarks.report import BEGIN, END, RECORD, NoMarkers, between, write
 from benchmarks.scenarios import BY_KEY, SCENARIOS
 from benchmarks.sides import ALL, PYTHON_PEERS, SIDES, TORIL
 
@@ -84,11 +85,14 @@ def test_each_python_peer_means_the_fastest_and_all_of_them() -> None:
     goal = Ratio(10.0, "each Python peer")
     assert goal.judge(record(toril=100.0, **peers(10.0)), "noop-50").verdict is Verdict.MET
     found = goal.judge(record(toril=100.0, **(peers(1.0) | {"saq": 11.0})), "noop-50")
-    assert (found.verdict, found.measured) == (Verdict.MISSED, "9.1x (saq)")
+    assert (found.verdict, found.measured) == (Verdict.MISSED, "9.1x (saq); 11 of 12 peers")
     some = peers(1.0)
     del some["arq"]
     found = goal.judge(record(toril=100.0, **some), "noop-50")
-    assert (found.verdict, found.measured) == (Verdict.UNKNOWN, "100.0x (bullmq-py), without arq")
+    assert (found.verdict, found.measured) == (
+        Verdict.UNKNOWN,
+        "100.0x (bullmq-py); 11 of 12 peers, without arq",
+    )
 
 
 def test_a_bound_is_judged_by_the_median_or_by_the_worst_run() -> None:
@@ -134,11 +138,23 @@ def test_the_report_is_written_between_the_markers(tmp_path: Path) -> None:
     assert "| arq | failed: no / end | - | - |" in long
     assert all(f"| {scenario.title} |" in long for scenario in SCENARIOS if scenario.goals)
     short = (tmp_path / "README.md").read_text()
-    assert "| no-op, c=50 | 200 | 50.0 | - | >= 2x Node BullMQ: 4.0x met;" in short
+    assert "| no-op, c=50 | 200 | 50.0 | - |" in short
+    assert "| no-op, c=50 | >= 2x Node BullMQ | 4.0x | met |" in short
     picture = ET.parse(tmp_path / "docs" / "benchmarks" / "noop-50.svg").getroot()
     assert len(picture.findall("{http://www.w3.org/2000/svg}rect")) == 3  # paper, and two bars
     with pytest.raises(NoMarkers):
         between("no place", "table")
+
+
+def test_readme_docs_and_pictures_are_those_of_the_record_that_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    names = ["README.md", "docs/benchmarks.md"]
+    for name in names:
+        shutil.copy(ROOT / name, tmp_path / name)
+    write(Record.read(ROOT / "docs" / "benchmarks" / RECORD), tmp_path)
+    names += [str(path.relative_to(ROOT)) for path in (ROOT / "docs" / "benchmarks").iterdir()]
+    for name in names:
+        assert (tmp_path / name).read_text() == (ROOT / name).read_text(), name
 
 
 def test_the_commands_of_scripts_are_read_out_of_a_monitor_s_record() -> None:
