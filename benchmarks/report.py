@@ -118,7 +118,7 @@ def short_report(record: Record) -> str:
     parts = [
         conditions(record),
         tables.table(head, rows) if rows else "",
-        f"All goals: {verdicts(record)}. Every scenario and side is in [docs/benchmarks.md](docs/benchmarks.md).",
+        f"All goals: {verdicts(record)}. Each scenario and side: [docs/benchmarks.md](docs/benchmarks.md).",
         tables.table(tables.GOAL_HEAD, tables.goal_rows(record, SCENARIOS)),
     ]
     return "\n\n".join(part for part in parts if part)
