@@ -1,7 +1,8 @@
 """One module a side: `SIDE ADDRESS QUEUE KIND COUNT CONCURRENCY` prints one line of JSON.
 
-Only the side's own venv is there when one runs, so these modules import the standard library, the
-side's package and `common`. ADDRESS is a port of a Valkey on 127.0.0.1, or the DSN of a PostgreSQL.
+Only the side's own venv is there when one runs, so these modules import the standard library, the side's
+package and `common`, `ledger`, `coroutines` or `foreground`. ADDRESS is a port of a Valkey on 127.0.0.1,
+or the DSN of a PostgreSQL.
 
 | kind | what is done and timed |
 | --- | --- |

@@ -10,7 +10,9 @@ from arq import create_pool, func
 from arq.connections import RedisSettings
 from arq.worker import Worker
 
-from .common import KEEP_SECONDS, TOGETHER, Ledger, Order, Payload, drive, emptied
+from .common import KEEP_SECONDS, TOGETHER, Order, Payload
+from .coroutines import drive, emptied
+from .ledger import Ledger
 
 POLL_DELAY = 0.01
 """Its default of 0.5 s would starve a worker of few slots, which starts no more than these a poll."""

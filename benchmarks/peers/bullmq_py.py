@@ -5,7 +5,9 @@ from __future__ import annotations
 import uvloop
 from bullmq import Queue, Worker
 
-from .common import KEEP_SECONDS, Ledger, Order, Payload, drive
+from .common import KEEP_SECONDS, Order, Payload
+from .coroutines import drive
+from .ledger import Ledger
 
 OPTIONS = {"removeOnComplete": {"age": KEEP_SECONDS}}
 CHUNK = 500

@@ -8,8 +8,9 @@ import threading
 import celery
 import celery.worker.state
 
-from .common import KEEP_SECONDS, Ledger, Order, Payload
+from .common import KEEP_SECONDS, Order, Payload
 from .foreground import drive, emptied, handle
+from .ledger import Ledger
 
 
 class Celery:

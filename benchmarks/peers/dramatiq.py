@@ -8,8 +8,9 @@ from dramatiq.results import Results
 from dramatiq.results.backends import RedisBackend
 from redis import Redis
 
-from .common import CONNECTIONS, KEEP_SECONDS, Ledger, Order, Payload
+from .common import CONNECTIONS, KEEP_SECONDS, Order, Payload
 from .foreground import drive, emptied, handle
+from .ledger import Ledger
 
 
 class Dramatiq:

@@ -1,4 +1,4 @@
-"""The kinds of work for peers without asyncio; see `common`."""
+"""The kinds of work for peers without asyncio; see `coroutines` for the others."""
 
 from __future__ import annotations
 
@@ -10,18 +10,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
-from .common import (
-    TOGETHER,
-    Ledger,
-    Order,
-    Payload,
-    cpu_seconds,
-    order,
-    payload,
-    report,
-    report_adds,
-    server_info,
-)
+from .common import TOGETHER, Order, Payload, cpu_seconds, order, payload, report, report_adds, server_info
+from .ledger import Ledger
 
 THREADS = 16
 """How many threads share 100 concurrent adds: more of them only wait for each other."""

@@ -7,8 +7,9 @@ import logging
 from huey import RedisExpireHuey
 from redis import ConnectionPool
 
-from .common import CONNECTIONS, KEEP_SECONDS, Ledger, Order, Payload
+from .common import CONNECTIONS, KEEP_SECONDS, Order, Payload
 from .foreground import drive, handle
+from .ledger import Ledger
 
 
 class Huey:

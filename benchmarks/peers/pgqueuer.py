@@ -13,7 +13,9 @@ from pgqueuer.db import AsyncpgDriver, AsyncpgPoolDriver
 from pgqueuer.models import Job
 from pgqueuer.queries import Queries
 
-from .common import Ledger, Order, Payload, drive, emptied
+from .common import Order, Payload
+from .coroutines import drive, emptied
+from .ledger import Ledger
 
 CHUNK = 500
 NAME = "handle"

@@ -6,7 +6,9 @@ import asyncio
 
 import procrastinate
 
-from .common import Ledger, Order, Payload, drive, emptied
+from .common import Order, Payload
+from .coroutines import drive, emptied
+from .ledger import Ledger
 
 CHUNK = 500
 

@@ -8,8 +8,9 @@ from redis import Redis
 from rq import Queue, SimpleWorker
 from rq.registry import StartedJobRegistry
 
-from .common import KEEP_SECONDS, Ledger, Order, Payload
+from .common import KEEP_SECONDS, Order, Payload
 from .foreground import drive
+from .ledger import Ledger
 
 HANDLE = "benchmarks.peers.foreground.handle"
 CHUNK = 500

@@ -10,7 +10,9 @@ from redis.asyncio import Redis
 from saq import Worker
 from saq.queue.redis import RedisQueue
 
-from .common import CONNECTIONS, KEEP_SECONDS, TOGETHER, Ledger, Order, Payload, drive, emptied
+from .common import CONNECTIONS, KEEP_SECONDS, TOGETHER, Order, Payload
+from .coroutines import drive, emptied
+from .ledger import Ledger
 
 
 class Saq:

@@ -7,7 +7,9 @@ import asyncio
 import uvloop
 from streaq import Worker
 
-from .common import KEEP_SECONDS, Ledger, Order, Payload, drive, emptied
+from .common import KEEP_SECONDS, Order, Payload
+from .coroutines import drive, emptied
+from .ledger import Ledger
 
 CHUNK = 500
 

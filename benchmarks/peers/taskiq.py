@@ -10,7 +10,9 @@ from taskiq import AsyncBroker
 from taskiq.receiver import Receiver
 from taskiq_redis import ListQueueBroker, RedisAsyncResultBackend, RedisStreamBroker
 
-from .common import KEEP_SECONDS, TOGETHER, Ledger, Order, Payload, emptied
+from .common import KEEP_SECONDS, TOGETHER, Order, Payload
+from .coroutines import emptied
+from .ledger import Ledger
 
 
 class Taskiq:

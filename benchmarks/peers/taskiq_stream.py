@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uvloop
 
-from .common import drive
+from .coroutines import drive
 from .taskiq import OnStream
 
 if __name__ == "__main__":

@@ -8,7 +8,9 @@ import uvloop
 
 import toril
 
-from .common import KEEP_SECONDS, Ledger, Order, Payload, drive
+from .common import KEEP_SECONDS, Order, Payload
+from .coroutines import drive
+from .ledger import Ledger
 
 KEEP = toril.Keep(age=KEEP_SECONDS)
 
