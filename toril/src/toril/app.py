@@ -62,6 +62,7 @@ class Toril(Registry):
         *,
         drain_timeout: float = 30.0,
         lock_duration: float = 30.0,
+        death_after: float | None = 3.0,
         stalled_interval: float = 30.0,
         second_signal_forces: bool = True,
     ) -> int:
@@ -71,8 +72,7 @@ class Toril(Registry):
             queues: Names, or names with their own concurrency; all declared ones if None.
             concurrency: Jobs at a time of each queue that has none of its own.
             drain_timeout: Seconds that a stop waits for running jobs.
-            lock_duration: Seconds after which a job of a dead worker is taken for stalled.
-            stalled_interval: Seconds between two looks for such jobs.
+            lock_duration, death_after, stalled_interval: See `Worker`.
             second_signal_forces: Whether a second signal hands running jobs back; False under a
                 supervisor, beside which systemd may signal this process too.
 
@@ -94,6 +94,7 @@ class Toril(Registry):
                 concurrency,
                 drain_timeout=drain_timeout,
                 lock_duration=lock_duration,
+                death_after=death_after,
                 stalled_interval=stalled_interval,
             ) as tasks:
                 workers = self.workers
@@ -113,6 +114,7 @@ class Toril(Registry):
         *,
         drain_timeout: float = 30.0,
         lock_duration: float = 30.0,
+        death_after: float | None = 3.0,
         stalled_interval: float = 30.0,
     ) -> AsyncIterator[set[asyncio.Task[None]]]:
         """Run workers in this event loop while the block runs; see `run_worker`."""
@@ -124,6 +126,7 @@ class Toril(Registry):
                 limit,
                 drain_timeout=drain_timeout,
                 lock_duration=lock_duration,
+                death_after=death_after,
                 stalled_interval=stalled_interval,
             )
             for name, limit in limits.items()
@@ -148,6 +151,7 @@ class Toril(Registry):
         *,
         drain_timeout: float = 30.0,
         lock_duration: float = 30.0,
+        death_after: float | None = 3.0,
         stalled_interval: float = 30.0,
     ) -> Worker:
         """Return a worker of one queue, for whoever runs it himself; see `run_worker`."""

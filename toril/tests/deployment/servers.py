@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import random
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
@@ -44,10 +46,15 @@ def until(true: Callable[[], bool], what: str) -> None:
 
 
 def cluster_port() -> int:
-    """A free port whose bus port, 10,000 above, is free and a port too."""
+    """A free port whose bus port, 10,000 above, is free too.
+
+    Both below where systems take the ports of outgoing connections from, which come and go.
+    """
     while True:
-        port = free_port()
-        if port < 55_000:
+        port = random.randrange(11_000, 22_000)
+        with socket.socket() as probe, socket.socket() as bus, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            bus.bind(("127.0.0.1", port + 10_000))
             return port
 
 

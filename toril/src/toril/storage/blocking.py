@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import socket
 import time
 from collections.abc import Iterator
@@ -10,8 +11,10 @@ from collections.abc import Iterator
 from ..errors import ConnectionFailed, ServerRefused
 from .address import Address
 from .channel import Argument, Command, Reply, encode, keep_alive, reader
-from .endpoint import Endpoint
+from .endpoint import Endpoint, Kind
 from .routes import NOT_HERE, Inquiry, Routes, explained, named
+
+logger = logging.getLogger("toril")
 
 
 class _Wire:
@@ -112,6 +115,21 @@ class BlockingConnection:
                 if again:
                     raise explained(error) from None
                 again = True
+
+    def follow(self) -> None:
+        """Leave the server if the Sentinels name another one by now.
+
+        A former master takes writes, which nobody has then, until it is told that it is none.
+        """
+        if self._wire is None or self._routes.address.kind is not Kind.SENTINEL:
+            return
+        try:
+            named_now = self._inquire(self._routes.locate())[0]
+        except ConnectionFailed as error:
+            logger.info("%s", error)  # nobody names another one
+            return
+        if named_now != self._wire.endpoint:
+            self._leave(self._wire)
 
     def _connect(self) -> _Wire:
         if self._closed:

@@ -22,6 +22,7 @@ class Keys:
         "active",
         "all",
         "base",
+        "beats",
         "cancels",
         "client",
         "clock",
@@ -71,6 +72,7 @@ class Keys:
         self.repeat = base + "repeat"
         self.retention = base + "toril:retention"
         self.cancels = base + "toril:cancels"
+        self.beats = base + "toril:beats"
         self.clock = base + "toril:clock"
         self.client = f"{prefix}:{base64.b64encode(queue.encode()).decode()}"
         """What the names of a queue's connections begin with, by which BullMQ finds its workers."""

@@ -1,4 +1,4 @@
-"""Renews the locks of all running jobs, from a thread of its own.
+"""Keeps what a worker has, from a thread of its own: tells that it lives, and renews the locks of its jobs.
 
 A handler that blocks the event loop keeps its job; a watchdog logs where the loop is blocked.
 """
@@ -12,19 +12,34 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 from ..errors import ConnectionFailed
-from ..storage.locks import LockRenewer, Renewed
+from ..storage.lifeline import Lifeline
 
 logger = logging.getLogger("toril")
 
+BEATS = 4
+"""Signs of life in the time after which a worker is taken for dead."""
+
+
+class Terms(NamedTuple):
+    """What a worker may rely on."""
+
+    lock_duration: float
+    """Seconds that its jobs stay its own, unless they are renewed."""
+    death_after: float | None
+    """Seconds without a sign of life after which they are given to others; None for the locks alone."""
+    max_stalled: int | None
+    """How often a job of a dead worker may stall; None if this worker looks for no dead ones."""
+
 
 class Keeper:
-    """Renews locks every third of their duration.
+    """Renews locks every third of their duration, and tells four times in its time that the worker lives.
 
     Args:
-        renewer: The thread's own connection.
-        lock_duration: Seconds.
+        lifeline: The thread's own connection.
+        terms: What the worker may rely on.
         running: Gives the running jobs, id -> token; called in the thread.
         lost: Told, in the event loop, of jobs whose lock is lost.
         cancelled: Told, in the event loop, of running jobs that were cancelled, with reasons.
@@ -32,48 +47,80 @@ class Keeper:
 
     def __init__(
         self,
-        renewer: LockRenewer,
-        lock_duration: float,
+        lifeline: Lifeline,
+        terms: Terms,
         running: Callable[[], Mapping[str, str]],
         lost: Callable[[Sequence[str]], None],
         cancelled: Callable[[Mapping[str, str]], None],
     ) -> None:
-        self._renewer = renewer
-        self._every = lock_duration / 3
+        self._lifeline = lifeline
+        self._lock_ms = round(terms.lock_duration * 1000)
+        self._every = terms.lock_duration / 3
+        self._death_after = terms.death_after
+        self._max_stalled = terms.max_stalled
         self._running = running
         self._lost = lost
         self._cancelled = cancelled
         self._stop = threading.Event()
+        self._known = False
+        self._renewal = 0.0
         self._loop = asyncio.get_running_loop()
         self._loop_thread = threading.get_ident()
         self._beat = time.monotonic()
         self._reported = False
+        self._begun = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="toril-keeper", daemon=True)
 
-    def start(self) -> None:
-        """Start the thread."""
+    async def start(self) -> None:
+        """Start the thread, and wait for the first sign of life: what is fetched then can be given back."""
         self._thread.start()
+        if self._death_after is not None:
+            await self._begun.wait()
 
-    def run_once(self) -> Renewed:
+    def renew(self) -> None:
         """Renew all locks once. Raises ConnectionFailed."""
         running = self._running()
-        return self._renewer.extend(running) if running else Renewed([], {})
+        if not running:
+            return
+        found = self._lifeline.extend(running, self._lock_ms)
+        if found.lost and not self._stop.is_set():
+            self._tell(self._lost, found.lost)
+        if found.cancelled and not self._stop.is_set():
+            self._tell(self._cancelled, found.cancelled)
+
+    def tell(self) -> None:
+        """Tell once that the worker lives. Raises ConnectionFailed."""
+        assert self._death_after is not None
+        found = self._lifeline.beat(self._death_after / BEATS, self._death_after, self._max_stalled)
+        for job_id in found.given_back:
+            logger.warning("job %s stalled: its worker has died", job_id)
+        if found.begins and self._known:
+            logger.warning("this worker was taken for dead; it looks at its jobs")
+            self._renewal = 0.0
+        self._known = True
 
     def _run(self) -> None:
-        pause = self._every
-        while not self._stop.wait(pause):
-            self._watch()
-            try:
-                found = self.run_once()
-                pause = self._every
-            except ConnectionFailed as error:
-                logger.warning("%s", error)
-                pause = min(self._every, 1.0)
-                continue
-            if found.lost and not self._stop.is_set():
-                self._tell(self._lost, found.lost)
-            if found.cancelled and not self._stop.is_set():
-                self._tell(self._cancelled, found.cancelled)
+        now = time.monotonic()
+        self._renewal = now + self._every
+        sign = now if self._death_after is not None else float("inf")
+        while not self._stop.wait(max(0.0, min(self._renewal, sign) - time.monotonic())):
+            # Locks come first: when the server is back, they may be about to expire.
+            if time.monotonic() >= self._renewal:
+                self._watch()
+                done = self._attempt(self.renew)
+                self._renewal = time.monotonic() + (self._every if done else min(self._every, 1.0))
+            if time.monotonic() >= sign and self._death_after is not None:
+                self._attempt(self.tell)
+                sign = time.monotonic() + self._death_after / BEATS
+                self._tell(self._begun.set)
+
+    def _attempt(self, work: Callable[[], None]) -> bool:
+        try:
+            work()
+        except ConnectionFailed as error:
+            logger.warning("%s", error)
+            return False
+        return True
 
     def _watch(self) -> None:
         now = time.monotonic()
@@ -96,7 +143,16 @@ class Keeper:
             self._stop.set()  # the event loop has closed: there is nothing left to keep
 
     async def stop(self) -> None:
-        """Stop the thread and close its connection."""
+        """Stop the thread, tell that the worker ends, and close the connection."""
         self._stop.set()
-        await asyncio.to_thread(self._thread.join, 5.0)
-        self._renewer.close()
+        await asyncio.to_thread(self._end)
+
+    def _end(self) -> None:
+        self._thread.join(5.0)
+        try:
+            if self._known:
+                self._lifeline.leave()
+        except ConnectionFailed as error:
+            logger.info("%s", error)  # nobody is harmed: others will find a dead worker without jobs
+        finally:
+            self._lifeline.close()

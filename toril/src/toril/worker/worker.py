@@ -25,13 +25,13 @@ from ..storage.cancels import CancelReader
 from ..storage.connection import Connection
 from ..storage.doctor import warn_of_eviction
 from ..storage.keys import Keys
-from ..storage.locks import LockRenewer
+from ..storage.lifeline import Lifeline
 from ..storage.work import Settlement, WorkStore
 from .advance import Advancer
 from .cycle import Cycle
 from .executor import Executor
 from .idle import Idler
-from .keeper import Keeper
+from .keeper import Keeper, Terms
 from .observed import Observed
 from .outcomes import BackoffStrategy, Outcomes
 from .routes import Handler, Middleware, Router, SingleRoute
@@ -56,8 +56,13 @@ class Worker(Observed):
         url: The server; by default TORIL_URL, else `valkey://127.0.0.1:6379/0`.
         prefix: What all keys begin with.
         concurrency: How many jobs run at once.
-        lock_duration: Seconds after which a job of a dead worker is taken for stalled.
-        stalled_interval: Seconds between two looks for such jobs, and for schedulers that lost their job.
+        lock_duration: Seconds that a running job stays its worker's own unless that renews it; as
+            BullMQ's, and the only sign of life that Node workers know.
+        death_after: Seconds without a sign of life after which this worker is taken for dead by other
+            toril workers, and its jobs run there; None leaves that to the locks. A handler that blocks
+            the event loop does no harm; a call into C that keeps the GIL for so long does.
+        stalled_interval: Seconds between two looks for jobs without a lock, and for schedulers that lost
+            their job.
         max_stalled: How often a job may stall before it fails.
         backoffs: Strategies for `Backoff.custom(name)`.
         drain_timeout: Seconds that a stop waits for running jobs; the rest are handed back unspent.
@@ -88,6 +93,7 @@ class Worker(Observed):
         prefix: str = "bull",
         concurrency: int = 1,
         lock_duration: float | timedelta = 30.0,
+        death_after: float | timedelta | None = 3.0,
         stalled_interval: float | timedelta = 30.0,
         max_stalled: int = 1,
         backoffs: Mapping[str, BackoffStrategy] | None = None,
@@ -121,6 +127,7 @@ class Worker(Observed):
         self._keys = Keys(queue, prefix)
         self._concurrency = whole(concurrency, "concurrency", 1, 10_000)
         self._lock_duration = _at_least(lock_duration, "lock_duration", 0.1)
+        self._death_after = None if death_after is None else _at_least(death_after, "death_after", 0.2)
         self._stalled_interval = _at_least(stalled_interval, "stalled_interval", 0.05)
         self._max_stalled = whole(max_stalled, "max_stalled", 0, 2**31)
         self._metrics_minutes = whole(metrics_minutes, "metrics_minutes", 0, 1_000_000)
@@ -242,7 +249,11 @@ class Worker(Observed):
         listening = Connection(self._address, name=f"{self._keys.client}:cancels")
         lock_ms = round(self._lock_duration * 1000)
         store = WorkStore(calls, self._keys, self.name, lock_ms, self._metrics_minutes, self._limiter)
-        renewer = LockRenewer(self._address, self._keys, lock_ms, min(5.0, self._lock_duration / 4))
+        patience = min(5.0, self._lock_duration / 4, (self._death_after or 10.0) / 2)
+        lifeline = Lifeline(self._address, self._keys, self.id, patience)
+        terms = Terms(
+            self._lock_duration, self._death_after, self._max_stalled if self._stalled_check else None
+        )
         runs = self._runs
         cycle = Cycle(store, self._concurrency, self.id, runs.begin, runs.refused)
         idler = Idler(cycle, self._address, self._keys, self.name, self._drain_delay)
@@ -254,7 +265,7 @@ class Worker(Observed):
             await reader.start()
             self._cycle, self._idler, runs.cycle = cycle, idler, cycle
             self.ready.set()
-            keeper = Keeper(renewer, self._lock_duration, runs.tokens, runs.lost, runs.marked)
+            keeper = Keeper(lifeline, terms, runs.tokens, runs.lost, runs.marked)
             services: list[Service] = [
                 PulseService(cycle, min(PULSE, self._lock_duration / 3)),
                 RetentionService(store, self._retention_interval),
@@ -263,13 +274,13 @@ class Worker(Observed):
             ]
             if self._stalled_check:
                 services.append(StalledService(store, self._stalled_interval, self._max_stalled))
-            keeper.start()
-            if self._paused:
-                self.pause()
-            if self._stopping.is_set():
-                cycle.stop_fetching()
-            cycle.feed()
             try:
+                await keeper.start()
+                if self._paused:
+                    self.pause()
+                if self._stopping.is_set():
+                    cycle.stop_fetching()
+                cycle.feed()
                 idling = asyncio.create_task(idler.run())
                 await self._until_stopped(idling, cycle.crash, *(service.start() for service in services))
                 cycle.stop_fetching()

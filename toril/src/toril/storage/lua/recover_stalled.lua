@@ -9,6 +9,7 @@
 --- @include "clock"
 --- @include "queue_state"
 --- @include "memory"
+--- @include "stall"
 
 go_on_when_full()
 if not call('SET', K.stalled_check, now_ms(), 'PX', ARGV[3], 'NX') then
@@ -20,12 +21,7 @@ local given_back = {}
 for _, job_id in ipairs(call('SPOP', K.stalled, 1000)) do
   local key = K.base .. job_id
   if call('EXISTS', key .. ':lock') == 0 and call('LREM', K.active, 1, job_id) > 0 and call('EXISTS', key) == 1 then
-    if call('HINCRBY', key, 'stc', 1) > tonumber(ARGV[2]) then
-      call('HSET', key, 'defa', 'job stalled more than allowable limit')
-    end
-    call('RPUSH', K.wait, job_id)
-    call('XADD', K.events, '*', 'event', 'waiting', 'jobId', job_id, 'prev', 'active')
-    call('XADD', K.events, '*', 'event', 'stalled', 'jobId', job_id)
+    give_back_stalled(job_id, tonumber(ARGV[2]))
     given_back[#given_back + 1] = job_id
   end
 end
