@@ -24,6 +24,8 @@ logger = logging.getLogger("toril")
 MAX_CALLS = 2
 MAX_BATCH = 200
 """Jobs that one call settles or fetches at the most; the server does nothing else meanwhile."""
+FARTHEST = 60.0
+"""Seconds after which the time of the next delayed job is asked for again."""
 MAX_PAUSE = 2.0
 """Seconds between two tries at the most while the server cannot be reached."""
 
@@ -66,11 +68,10 @@ class Cycle:
         self._pump_due = False
         self._beat_due = False
         self._pause = 0.0
+        self._due: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
         self.dry = asyncio.Event()
         """Set while slots are free and the queue had no more jobs for them."""
-        self.next_in: float | None = None
-        """Seconds after the last empty fetch until a delayed job is due."""
         self.last_success = time.monotonic()
         """When a call last succeeded, by `time.monotonic`; when the cycle was made, before the first."""
         self.crash: asyncio.Future[None] = self._loop.create_future()
@@ -125,6 +126,9 @@ class Cycle:
     def stop_fetching(self) -> None:
         """Settle only, from now on."""
         self._fetching = False
+        if self._due is not None:
+            self._due.cancel()
+            self._due = None
         self._hand_back_held()
 
     def resume_fetching(self) -> None:
@@ -262,7 +266,12 @@ class Cycle:
         self._hungry = len(done.jobs) == wanted
         if not self._hungry:
             self._ahead.reset()
-        self.next_in = None if done.next_in_ms < 0 else done.next_in_ms / 1000
+        if self._due is not None:
+            self._due.cancel()
+            self._due = None
+        if done.next_in_ms >= 0:
+            # Our own clock wakes us: a server looks only ten times a second whose wait is over.
+            self._due = self._loop.call_later(min(done.next_in_ms / 1000, FARTHEST), self.feed)
         if not self._hungry and self._free > 0:
             self.dry.set()
 

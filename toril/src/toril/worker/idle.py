@@ -50,10 +50,8 @@ class Idler:
         while True:
             await self._awake.wait()
             await cycle.dry.wait()
-            due = self._max_block if cycle.next_in is None else cycle.next_in
             try:
-                timeout = min(self._max_block, max(0.001, due))
-                woken = await wait_marker(self._connection, self._keys, timeout)
+                woken = await wait_marker(self._connection, self._keys, self._max_block)
                 if woken and (cycle.free <= 0 or not self._awake.is_set()):
                     # Not for us: all slots are busy by now, or the worker is paused.
                     await put_marker(self._connection, self._keys)
