@@ -17,6 +17,7 @@ class _Link:
         self.said = b""
         self.silent = False
         self.deaf = False
+        self.losing = False
 
     def cut(self) -> None:
         for writer in self.writers:
@@ -30,12 +31,15 @@ class Proxy:
         target: The port that new connections are forwarded to.
         silent: Whether new connections get no answer.
         delay: Seconds by which all that is sent comes late.
+        lost: How many answers were lost by `lose`.
     """
 
     def __init__(self, target: int, tls: ssl.SSLContext | None = None) -> None:
         self.target = target
         self.silent = False
         self.delay = 0.0
+        self.lost = 0
+        self._words = b""
         self._tls = tls
         self._server: asyncio.Server | None = None
         self._links: set[_Link] = set()
@@ -81,6 +85,10 @@ class Proxy:
             link.deaf = True
         return len(links)
 
+    def lose(self, words: bytes) -> None:
+        """Let the server get the next command with these words, and cut the connection at its answer."""
+        self._words = words
+
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         link = _Link(writer)
         link.silent = self.silent
@@ -108,6 +116,12 @@ class Proxy:
                     link.said += data
                 if self.delay:
                     await asyncio.sleep(self.delay)
+                if self._words and self._words in data:
+                    self._words, link.losing = b"", True
+                elif link.losing and writer is link.writers[0]:
+                    self.lost += 1
+                    link.cut()
+                    return
                 if not link.silent and not (link.deaf and writer is link.writers[0]):
                     writer.write(data)
                     await writer.drain()
