@@ -68,6 +68,29 @@ async def test_whatever_a_handler_raises_the_worker_lives(
         assert await (await queue.add("good")).wait(5) == "alive"
 
 
+class Unprintable(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"), [(Unprintable(), "Unprintable"), (ValueError("x" * 10_000_000), "xxx")]
+)
+async def test_a_reason_is_bounded_text_whatever_the_error_s_is(
+    queue: toril.Queue, running: Running, error: Exception, reason: str
+) -> None:
+    async def handler(job: toril.Job) -> None:
+        raise error
+
+    async with running(handler):
+        job = await queue.add("bad")
+        with pytest.raises(toril.JobFailed, match=reason):
+            await job.wait(5)
+    failed = await queue.get_job(job.id)
+    assert failed is not None
+    assert sum(map(len, [failed.failed_reason or "", *failed.stacktrace])) < 100_000
+
+
 async def test_a_result_that_cannot_be_encoded_fails_once(queue: toril.Queue, running: Running) -> None:
     runs = 0
 
