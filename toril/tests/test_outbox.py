@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -60,11 +60,14 @@ async def test_a_crash_between_add_and_commit_makes_no_second_job(
         await outbox.enqueue(connection, queue.name, *(toril.NewJob("x", i) for i in range(7)))
     relay = outbox.OutboxRelay(engine, url=queue.url)
 
-    def crash(*_: object) -> None:
+    plain = toril.Queue.add_many
+
+    async def crash(self: toril.Queue, jobs: Sequence[toril.NewJob]) -> list[toril.Job]:
+        await plain(self, jobs)
         raise RuntimeError("crashed")
 
     with monkeypatch.context() as patch:
-        patch.setattr(sa, "delete", crash)
+        patch.setattr(toril.Queue, "add_many", crash)
         with pytest.raises(RuntimeError, match="crashed"):
             await relay.run_once()
     assert (await queue.get_job_counts())["waiting"] == 7

@@ -131,7 +131,9 @@ class EmbeddedServer:
             "--dir",
             str(self.data_dir),
         ]
-        command = [*server, "--save", "", "--maxmemory-policy", "noeviction", *persistence, *self._arguments]
+        # A job's hash with data of a usual size stays one piece of memory; see docs/deployment.md.
+        fitting = ["--maxmemory-policy", "noeviction", "--hash-max-listpack-value", "1024"]
+        command = [*server, "--save", "", *fitting, *persistence, *self._arguments]
         with log.open("ab") as output:
             self._process = subprocess.Popen(
                 [sys.executable, "-S", "-c", _LAUNCHER, str(os.getpid()), *command],

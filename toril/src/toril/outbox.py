@@ -122,8 +122,8 @@ class OutboxRelay:
     async def run_once(self) -> int:
         """Move one batch; returns how many rows left.
 
-        Rows are deleted after their jobs were added, in one transaction that keeps them locked.
-        A crash between the two adds them again under the same ids: each is still one job.
+        The transaction that deletes the rows commits after their jobs were added. A crash between the
+        two adds them again under the same ids: each is still one job.
 
         Raises:
             ConnectionFailed: the server cannot be reached; the rows stay.
@@ -131,9 +131,11 @@ class OutboxRelay:
         """
         table = self._table
         age = (sa.func.extract("epoch", sa.func.clock_timestamp() - table.c.created_at)).label("age")
-        pick = sa.select(table, age).order_by(table.c.id).limit(self._batch).with_for_update(skip_locked=True)
+        oldest = sa.select(table.c.id).order_by(table.c.id).limit(self._batch)
+        picked = oldest.with_for_update(skip_locked=True).cte("picked")
+        take = sa.delete(table).where(table.c.id == picked.c.id).returning(table, age)
         async with self._engine.begin() as connection:
-            rows = (await connection.execute(pick)).mappings().all()
+            rows = sorted((await connection.execute(take)).mappings(), key=lambda row: row["id"])
             by_queue: dict[str, list[NewJob]] = {}
             for row in rows:
                 by_queue.setdefault(row["queue"], []).append(_job(row))
@@ -141,8 +143,6 @@ class OutboxRelay:
                 if name not in self._queues:
                     self._queues[name] = Queue(name, self._url, prefix=self._prefix)
                 await self._queues[name].add_many(jobs)
-            if rows:
-                await connection.execute(sa.delete(table).where(table.c.id.in_([row["id"] for row in rows])))
         return len(rows)
 
     async def close(self) -> None:

@@ -6,16 +6,25 @@ local function promote(ids)
     return 0
   end
   call('ZREM', K.delayed, unpack(ids))
+  local together = {}
   for _, job_id in ipairs(ids) do
     local key = K.base .. job_id
     local priority = redis.pcall('HGET', key, 'priority')
     if type(priority) == 'string' or priority == false then
-      place_waiting(job_id, tonumber(priority or 0) or 0, false)
+      local number = tonumber(priority or 0) or 0
+      if number > 0 then
+        place_waiting(job_id, number, false)
+      else
+        together[#together + 1] = job_id
+      end
       if priority then
         call('HSET', key, 'delay', 0)
       end
       call('XADD', K.events, '*', 'event', 'waiting', 'jobId', job_id, 'prev', 'delayed')
     end
+  end
+  if #together > 0 then
+    call('LPUSH', K.wait, unpack(together))
   end
   wake()
   return #ids
