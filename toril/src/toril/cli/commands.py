@@ -6,8 +6,6 @@ import json
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from ..queue import Queue
 from ..storage.address import server_url
@@ -42,6 +40,10 @@ def stats(
     if not counts:
         typer.echo("no queues there")
         return
+    # A worker's process does without this: it is four megabytes.
+    from rich.console import Console
+    from rich.table import Table
+
     states = [
         state
         for state in next(iter(counts.values()))
