@@ -374,7 +374,7 @@ async def test_children_that_keep_nothing_leave_their_results(
                 if event.type == "completed" and event.job_id == node.job.id:
                     break
     assert '"sum":45' in event.fields["returnvalue"]
-    checks = {"stalled-check", "toril:schedulers-check"}
+    checks = {"stalled-check", "toril:schedulers-check", "toril:beating"}
     assert await leftovers(queue) <= {"events", "meta", "id", "marker"} | checks
     assert await leftovers(below) <= {"events", "meta", "id", "marker"} | checks
 
