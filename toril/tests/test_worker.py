@@ -49,6 +49,7 @@ async def test_attempts_are_spent_and_then_the_job_fails(queue: toril.Queue, run
         (asyncio.CancelledError(), "CancelledError"),
         (SystemExit(3), "3"),
         (KeyboardInterrupt(), "KeyboardInterrupt"),
+        (GeneratorExit(), "GeneratorExit"),
         (ValueError("\udc00 lone"), "lone"),
         (RecursionError("deep"), "deep"),
     ],
@@ -69,12 +70,20 @@ async def test_whatever_a_handler_raises_the_worker_lives(
 
 
 class Unprintable(Exception):
+    """Asked for its text, it raises what it was made with."""
+
     def __str__(self) -> str:
-        raise RuntimeError("no text")
+        raise self.args[0]
 
 
 @pytest.mark.parametrize(
-    ("error", "reason"), [(Unprintable(), "Unprintable"), (ValueError("x" * 10_000_000), "xxx")]
+    ("error", "reason"),
+    [
+        (Unprintable(RuntimeError("no text")), "Unprintable"),
+        (Unprintable(asyncio.CancelledError()), "Unprintable"),
+        (Unprintable(SystemExit(9)), "Unprintable"),
+        (ValueError("x" * 10_000_000), "xxx"),
+    ],
 )
 async def test_a_reason_is_bounded_text_whatever_the_error_s_is(
     queue: toril.Queue, running: Running, error: Exception, reason: str
@@ -138,6 +147,25 @@ async def test_a_custom_backoff_is_asked(queue: toril.Queue, running: Running) -
         with pytest.raises(toril.JobFailed):
             await job.wait(5)
     assert asked == [1, 2]
+
+
+@pytest.mark.parametrize("error", [ValueError("no wait"), asyncio.CancelledError(), SystemExit(9)])
+async def test_a_backoff_that_raises_fails_its_job_alone(
+    queue: toril.Queue, running: Running, error: BaseException
+) -> None:
+    def strategy(made: int, raised: BaseException, job: toril.Job) -> float:
+        raise error
+
+    async def handler(job: toril.Job) -> str:
+        if job.name == "bad":
+            raise ValueError("x")
+        return "alive"
+
+    async with running(handler, backoffs={"mine": strategy}):
+        bad = await queue.add("bad", attempts=3, backoff=toril.Backoff.custom("mine"))
+        with pytest.raises(toril.JobFailed):
+            await bad.wait(5)
+        assert await (await queue.add("good")).wait(5) == "alive"
 
 
 async def test_a_timeout_ends_a_coroutine(queue: toril.Queue, running: Running) -> None:

@@ -24,7 +24,7 @@ def reason_of(error: BaseException) -> str:
     """Return an error's message, bounded, whatever it does when asked for it."""
     try:
         return bounded(str(error)) or type(error).__name__
-    except Exception as broken:  # noqa: BLE001 - a handler's own class: anything may come of it
+    except BaseException as broken:  # noqa: BLE001 - a handler's own class: anything may come of it
         return f"{type(error).__name__} (its text cannot be read: {type(broken).__name__})"
 
 
@@ -32,7 +32,7 @@ def trace_of(error: BaseException) -> str:
     """Return an error's stack trace, bounded, with the innermost calls kept."""
     try:
         return bounded("".join(traceback.format_exception(error, limit=-30)))
-    except Exception:  # noqa: BLE001 - as above
+    except BaseException:  # noqa: BLE001 - as above
         return f"{type(error).__name__}: {reason_of(error)}"
 
 

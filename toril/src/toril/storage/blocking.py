@@ -60,11 +60,12 @@ def _open(address: Address, endpoint: Endpoint, timeout: float) -> socket.socket
             raw.settimeout(timeout)
             raw.connect(endpoint.path)
         return raw
+    context = address.tls.context() if address.tls else None  # may raise: before there is a socket to close
     raw = socket.create_connection((endpoint.host, endpoint.port), timeout)
     with _closed_on_error(raw):
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         keep_alive(raw)
-        return address.tls.context().wrap_socket(raw, server_hostname=endpoint.host) if address.tls else raw
+        return context.wrap_socket(raw, server_hostname=endpoint.host) if context else raw
 
 
 @contextlib.contextmanager

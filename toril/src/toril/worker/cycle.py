@@ -157,6 +157,11 @@ class Cycle:
         if self._calls:
             await asyncio.wait(self._calls)
 
+    def give_up(self, error: BaseException) -> None:
+        """End the worker with an error that it cannot go on after."""
+        if not self.crash.done():
+            self.crash.set_exception(error)
+
     def _schedule(self) -> None:
         if not self._pump_due and not self._pause:
             self._pump_due = True
@@ -181,8 +186,8 @@ class Cycle:
     def _called(self, call: asyncio.Task[None]) -> None:
         self._calls.discard(call)
         error = None if call.cancelled() else call.exception()
-        if error is not None and not self.crash.done():
-            self.crash.set_exception(error)
+        if error is not None:
+            self.give_up(error)
         self._schedule()
 
     async def _commit(self, batch: list[Settlement], wanted: int) -> None:

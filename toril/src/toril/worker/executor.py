@@ -60,6 +60,7 @@ class Executor:
         thread that hangs after its time is up, when the thread has ended.
         """
         slot = Slot(released)
+        loop = asyncio.get_running_loop()
         try:
             scheduler = job.scheduler_id
             if scheduler is not None and not await self._prepared(job, scheduler, token):
@@ -72,9 +73,10 @@ class Executor:
             for around in self._middleware:
                 step = functools.partial(around, job, step)
             return self._outcomes.of_result(job, token, await step())
-        except GeneratorExit:
-            raise
-        except BaseException as error:  # noqa: BLE001 - a handler may raise anything; the worker lives
+        except BaseException as error:
+            # A handler may raise anything, and the worker lives.
+            if isinstance(error, GeneratorExit) and not loop.is_running():
+                raise  # no handler's: this run is thrown away with its event loop
             if isinstance(error, asyncio.CancelledError) and error.args:
                 if error.args[0] is HandBack:
                     return Settlement("s", job.id, token, "")

@@ -12,7 +12,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..errors import ConnectionFailed
 from ..storage.lifeline import Lifeline
@@ -69,13 +69,26 @@ class Keeper:
         self._beat = time.monotonic()
         self._reported = False
         self._begun = asyncio.Event()
+        self.crash: asyncio.Future[None] = self._loop.create_future()
+        """Gets the error that the thread has ended with: a worker without it must not go on."""
         self._thread = threading.Thread(target=self._run, name="toril-keeper", daemon=True)
 
     async def start(self) -> None:
-        """Start the thread, and wait for the first sign of life: what is fetched then can be given back."""
+        """Start the thread, and wait for the first sign of life: what is fetched then can be given back.
+
+        Raises what the thread has ended with, if it could not begin.
+        """
         self._thread.start()
-        if self._death_after is not None:
-            await self._begun.wait()
+        if self._death_after is None:
+            return
+        begun = asyncio.create_task(self._begun.wait())
+        parts: set[asyncio.Future[Any]] = {begun, self.crash}
+        try:
+            await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            begun.cancel()
+        if self.crash.done():
+            self.crash.result()
 
     def renew(self) -> None:
         """Renew all locks once. Raises ConnectionFailed."""
@@ -100,6 +113,16 @@ class Keeper:
         self._known = True
 
     def _run(self) -> None:
+        try:
+            self._keep()
+        except Exception as error:  # noqa: BLE001 - the worker ends with it
+            self._tell(self._failed, error)
+
+    def _failed(self, error: Exception) -> None:
+        if not self.crash.done():
+            self.crash.set_exception(error)
+
+    def _keep(self) -> None:
         now = time.monotonic()
         self._renewal = now + self._every
         sign = now if self._death_after is not None else float("inf")

@@ -67,7 +67,7 @@ class Outcomes:
         else:
             try:
                 wait = self._wait(options.backoff, made, error, job)
-            except Exception as broken:  # noqa: BLE001 - a strategy of the user's
+            except BaseException as broken:  # noqa: BLE001 - a strategy of the user's
                 return self._failed(job, options, token, broken)
         if wait < 0:
             return self._failed(job, options, token, error)

@@ -105,7 +105,13 @@ class Runs:
             self._cancel(run, reason)
 
     async def _run(self, run: _Run) -> None:
-        settlement = await self._executor.run(run.job, run.token, run.released)
+        settlement = None
+        try:
+            settlement = await self._executor.run(run.job, run.token, run.released)
+        except Exception as error:  # noqa: BLE001 - the worker ends with it
+            # Else the job would be held, its lock renewed, for as long as the worker lives.
+            assert self.cycle is not None
+            self.cycle.give_up(error)
         if self._running.get(run.job.id) is run:
             del self._running[run.job.id]
         if settlement is None or run.over:
