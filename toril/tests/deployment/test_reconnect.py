@@ -148,6 +148,14 @@ async def goes_on(sever: Severing, lock_duration: float, busy: bool, queue_name:
                 await task
 
 
+async def idle(queue: toril.Queue, part: str) -> bool:
+    """Whether the queue's connection of this name has been silent for a second."""
+    text = (await queue.store.connection.call("CLIENT", "LIST")).decode()
+    rows = [dict(word.partition("=")[::2] for word in line.split()) for line in text.splitlines()]
+    ours = [row for row in rows if row["name"].startswith(queue.store.keys.client) and part in row["name"]]
+    return bool(ours) and all(int(row["idle"]) >= 1 for row in ours)
+
+
 async def test_jobs_whose_fetch_was_not_heard_of_are_handed_back(valkey_url: str, queue: toril.Queue) -> None:
     """They are locked for a worker that does not know of them, and do not wait for the lock's end."""
     port = int(valkey_url.rsplit(":", 1)[1].split("/")[0])
@@ -155,6 +163,10 @@ async def test_jobs_whose_fetch_was_not_heard_of_are_handed_back(valkey_url: str
         through = toril.Queue(queue.name, f"valkey://127.0.0.1:{proxy.port}")
         async with working(through, lock_duration=60.0, concurrency=4) as done:
             await (await queue.add("first")).wait(timeout=10)
+            # The answer to the call that settled it must have arrived, too.
+            async with asyncio.timeout(10):
+                while not await idle(queue, ":calls"):
+                    await asyncio.sleep(0.05)
             assert proxy.deafen(":calls")
             jobs = await queue.add_many([toril.NewJob("a") for _ in range(4)])
             async with asyncio.timeout(10):
