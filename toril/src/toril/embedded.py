@@ -131,8 +131,9 @@ class EmbeddedServer:
             "--dir",
             str(self.data_dir),
         ]
-        # A job's hash with data of a usual size stays one piece of memory; see docs/deployment.md.
-        fitting = ["--maxmemory-policy", "noeviction", "--hash-max-listpack-value", "1024"]
+        # A job's hash with data of a usual size stays one piece of memory; see docs/deployment.md. By its
+        # old name all servers know the setting, from Redis 6.2 on.
+        fitting = ["--maxmemory-policy", "noeviction", "--hash-max-ziplist-value", "1024"]
         command = [*server, "--save", "", *fitting, *persistence, *self._arguments]
         with log.open("ab") as output:
             self._process = subprocess.Popen(
