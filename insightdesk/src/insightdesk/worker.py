@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-# Each import registers its module's jobs and schedules; a jobs.py that is missing here does not run.
+# Each import registers its module's jobs; a jobs.py that is missing here does not run.
 import insightdesk.email.jobs
 import insightdesk.realtime.jobs
+import insightdesk.schedules
 import insightdesk.sla.jobs  # noqa: F401 - imported for its registrations
 from insightdesk.admin.heartbeat import run_heartbeat
 from insightdesk.database import close_database, database

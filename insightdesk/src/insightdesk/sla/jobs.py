@@ -55,6 +55,3 @@ async def scan_sla() -> dict[str, int]:
     if result.breached or result.staged:
         log.info("SLA scan", breached=result.breached, staged=result.staged)
     return {"breached": result.breached, "staged": result.staged}
-
-
-app.schedule("sla-scan", toril.Cron("*/5 * * * *", tz="UTC"), scan_sla)
