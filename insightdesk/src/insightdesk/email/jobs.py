@@ -5,14 +5,30 @@ from __future__ import annotations
 from typing import Any
 
 import toril
-from insightdesk.email import service
+from insightdesk.email import producing
+from insightdesk.email.delivery import deliver
 from insightdesk.email.kinds import NotificationKind
 from insightdesk.jobs import HIGH, app, delivery_key
 
-__all__ = ["send_email", "send_ticket_notification", "send_welcome"]
+__all__ = ["deliver_mail", "send_email", "send_ticket_notification", "send_welcome"]
 
 _KEEP_COMPLETED = toril.Keep(count=10_000, age=3600.0)
 _KEEP_FAILED = toril.Keep(count=10_000, age=86_400.0)
+
+
+@app.job(
+    "email",
+    name="deliver",
+    attempts=HIGH.attempts,
+    backoff=HIGH.backoff,
+    priority=HIGH.priority,
+    timeout=60.0,
+    keep_completed=_KEEP_COMPLETED,
+    keep_failed=_KEEP_FAILED,
+)
+async def deliver_mail(delivery_id: str) -> None:
+    """Hands over one mail that a feature staged in its own transaction."""
+    await deliver(delivery_id)
 
 
 @app.job(
@@ -25,9 +41,16 @@ _KEEP_FAILED = toril.Keep(count=10_000, age=86_400.0)
     keep_completed=_KEEP_COMPLETED,
     keep_failed=_KEEP_FAILED,
 )
-async def send_email(job: toril.Job, to: str, subject: str, template: str, data: dict[str, Any]) -> None:
+async def send_email(
+    job: toril.Job,
+    to: str,
+    subject: str,
+    template: str,
+    data: dict[str, Any],
+    organization_id: str | None = None,
+) -> None:
     """Sends one mail from a named template."""
-    await service.send_generic(delivery_key(job), to, subject, template, data)
+    await producing.send_generic(delivery_key(job), to, subject, template, data, organization_id)
 
 
 @app.job(
@@ -42,7 +65,7 @@ async def send_email(job: toril.Job, to: str, subject: str, template: str, data:
 )
 async def send_welcome(job: toril.Job, user_id: str, email: str, name: str) -> None:
     """Greets a new user."""
-    await service.send_welcome(delivery_key(job), user_id, email, name)
+    await producing.send_welcome(delivery_key(job), user_id, email, name)
 
 
 @app.job(
@@ -59,4 +82,4 @@ async def send_ticket_notification(
     job: toril.Job, ticket_id: str, recipient_id: str, type: NotificationKind
 ) -> None:
     """Tells one person what happened to a ticket."""
-    await service.send_notification(delivery_key(job), ticket_id, recipient_id, type)
+    await producing.send_notification(delivery_key(job), ticket_id, recipient_id, type)

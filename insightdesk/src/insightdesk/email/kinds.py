@@ -1,10 +1,10 @@
-"""The closed set of ticket notifications, and the subject line of each."""
+"""The closed set of ticket notifications."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 
-__all__ = ["SUBJECTS", "NotificationKind"]
+__all__ = ["NotificationKind"]
 
 
 class NotificationKind(StrEnum):
@@ -18,15 +18,3 @@ class NotificationKind(StrEnum):
     TICKET_CLOSED = "ticket_closed"
     SLA_WARNING = "sla_warning"
     SLA_BREACH = "sla_breach"
-
-
-SUBJECTS: dict[NotificationKind, str] = {
-    NotificationKind.NEW_MESSAGE: "New message on ticket: {subject}",
-    NotificationKind.STATUS_CHANGE: "Ticket status updated: {subject}",
-    NotificationKind.ASSIGNMENT: "Ticket assigned to you: {subject}",
-    NotificationKind.TICKET_CREATED: "We have your ticket: {subject}",
-    NotificationKind.TICKET_RESOLVED: "Ticket resolved: {subject}",
-    NotificationKind.TICKET_CLOSED: "Ticket closed: {subject}",
-    NotificationKind.SLA_WARNING: "SLA deadline is near: {subject}",
-    NotificationKind.SLA_BREACH: "SLA breached: {subject}",
-}

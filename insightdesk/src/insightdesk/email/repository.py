@@ -17,15 +17,28 @@ from insightdesk.sla.models import SlaClock
 from insightdesk.tickets.models import Message, Ticket, Visibility
 
 __all__ = [
+    "Staged",
     "TicketFacts",
     "claim",
+    "delivery_of_key",
     "finish",
     "last_message",
     "newest_clock",
+    "organization_exists",
+    "organization_name",
     "organization_of_address",
     "store",
     "ticket_facts",
+    "user_with_address",
 ]
+
+
+@dataclass(frozen=True)
+class Staged:
+    """A delivery that is stored; `new` unless its key had one already."""
+
+    delivery_id: str
+    new: bool
 
 
 @dataclass(frozen=True)
@@ -76,13 +89,47 @@ async def organization_of_address(session: AsyncSession, address: str) -> str | 
     """The organization that knows the address; where nobody does, the only one there is."""
     known = (
         await session.execute(
-            select(User.organization_id).where(User.email == address).order_by(User.created_at).limit(1)
+            select(User.organization_id)
+            .where(User.email == address.lower())
+            .order_by(User.created_at)
+            .limit(1)
         )
     ).scalar_one_or_none()
     if known is not None:
         return known
     two = (await session.execute(select(Organization.id).limit(2))).scalars().all()
     return two[0] if len(two) == 1 else None
+
+
+async def organization_exists(session: AsyncSession, organization_id: str) -> bool:
+    """Whether there is such a tenant."""
+    found = await session.execute(select(Organization.id).where(Organization.id == organization_id))
+    return found.scalar_one_or_none() is not None
+
+
+async def user_with_address(session: AsyncSession, user_id: str, address: str) -> User | None:
+    """The user, if this is his address."""
+    return (
+        await session.execute(select(User).where(User.id == user_id, User.email == address.lower()))
+    ).scalar_one_or_none()
+
+
+async def organization_name(session: AsyncSession, organization_id: str) -> str:
+    """The name that its mails carry."""
+    return (
+        await session.execute(select(Organization.name).where(Organization.id == organization_id))
+    ).scalar_one()
+
+
+async def delivery_of_key(session: AsyncSession, organization_id: str, key: str) -> str | None:
+    """The id of the organization's delivery with this key."""
+    return (
+        await session.execute(
+            select(Delivery.id).where(
+                Delivery.organization_id == organization_id, Delivery.idempotency_key == key
+            )
+        )
+    ).scalar_one_or_none()
 
 
 async def store(
@@ -96,10 +143,10 @@ async def store(
     domain: str,
     user_id: str | None = None,
     ticket_id: str | None = None,
-) -> None:
-    """Queues a delivery unless the key has one already; the first rendering stands."""
+) -> Staged:
+    """Queues a delivery unless the organization has one under the key; the first rendering stands."""
     delivery_id = new_id()
-    await session.execute(
+    stored = await session.execute(
         insert(Delivery)
         .values(
             id=delivery_id,
@@ -116,21 +163,28 @@ async def store(
             message_id=f"{delivery_id}@{domain}",
             attempts=0,
         )
-        .on_conflict_do_nothing(index_elements=[Delivery.idempotency_key])
+        .on_conflict_do_nothing(index_elements=[Delivery.organization_id, Delivery.idempotency_key])
+        .returning(Delivery.id)
     )
+    if stored.scalar_one_or_none() is not None:
+        return Staged(delivery_id, new=True)
+    existing = await delivery_of_key(session, organization_id, key)
+    if existing is None:
+        raise LookupError(f"the delivery with key {key!r} was removed while it was stored")
+    return Staged(existing, new=False)
 
 
-async def claim(session: AsyncSession, key: str) -> tuple[Delivery | None, DeliveryState | None]:
+async def claim(session: AsyncSession, delivery_id: str) -> tuple[Delivery, DeliveryState] | None:
     """Locks the delivery and, if it is free, marks it as being sent.
 
     Returns:
-        The delivery and the state in which it was found; nothing when the key is unknown.
+        The delivery and the state in which it was found; None when it is gone.
     """
     found = (
-        await session.execute(select(Delivery).where(Delivery.idempotency_key == key).with_for_update())
+        await session.execute(select(Delivery).where(Delivery.id == delivery_id).with_for_update())
     ).scalar_one_or_none()
     if found is None:
-        return None, None
+        return None
     state = found.state
     if state in (DeliveryState.QUEUED, DeliveryState.FAILED, DeliveryState.SENDING):
         found.state = DeliveryState.SENDING

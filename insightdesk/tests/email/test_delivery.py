@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-
 import pytest
+from desks import Desk
 from sqlalchemy import select
 
 import toril
-from insightdesk.accounts import service as accounts
-from insightdesk.accounts.models import Role
-from insightdesk.database import close_database, new_id, transaction
-from insightdesk.email import service
+from insightdesk.database import transaction
+from insightdesk.email import delivery as delivery_module
+from insightdesk.email import producing
 from insightdesk.email.models import Delivery, DeliveryState
 from insightdesk.email.providers import OutgoingMail, PermanentRefusal, TransientFailure
-from insightdesk.embedded import postgres
-from insightdesk.migrations import migrate
-from insightdesk.settings import get_settings
 
 
 class Scripted:
@@ -36,26 +31,9 @@ class Scripted:
         return "taken"
 
 
-@pytest.fixture(scope="module")
-def database_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with postgres(tmp_path_factory.mktemp("postgres")) as url:
-        migrate(url)
-        yield url
-
-
 @pytest.fixture
-async def address(database_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[str]:
-    monkeypatch.setenv("INSIGHTDESK_DATABASE_URL", database_url)
-    get_settings.cache_clear()
-    slug = new_id()
-    async with transaction() as session:
-        organization = await accounts.create_organization(session, slug, slug)
-        user = await accounts.create_user(
-            session, organization.id, f"{slug}@x.example", "Ann", Role.AGENT, welcome=False
-        )
-    yield user.email
-    await close_database()
-    get_settings.cache_clear()
+def address(desk: Desk) -> str:
+    return desk.agent.email
 
 
 async def delivery(address: str) -> Delivery:
@@ -64,7 +42,7 @@ async def delivery(address: str) -> Delivery:
 
 
 def use(monkeypatch: pytest.MonkeyPatch, provider: Scripted) -> Scripted:
-    monkeypatch.setattr(service, "provider_from_url", lambda _: provider)
+    monkeypatch.setattr(delivery_module, "provider_from_url", lambda _: provider)
     return provider
 
 
@@ -73,7 +51,7 @@ async def test_a_job_that_runs_again_sends_no_second_mail(
 ) -> None:
     provider = use(monkeypatch, Scripted())
     for _ in range(3):
-        await service.send_welcome(address, "u1", address, "Ann")
+        await producing.send_welcome(address, "u1", address, "Ann")
     assert len(provider.sent) == 1
     found = await delivery(address)
     assert (found.state, found.attempts) == (DeliveryState.SENT, 1)
@@ -83,16 +61,16 @@ async def test_a_job_that_runs_again_sends_no_second_mail(
 async def test_distinct_jobs_send_distinct_mails(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     provider = use(monkeypatch, Scripted())
     for number in range(2):
-        await service.send_generic(f"{address}{number}", address, "hello", "generic", {"body": "the same"})
+        await producing.send_generic(f"{address}{number}", address, "hello", "generic", {"body": "the same"})
     assert len(provider.sent) == 2
 
 
 async def test_a_transient_failure_is_tried_again(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     provider = use(monkeypatch, Scripted(TransientFailure("451 later")))
     with pytest.raises(TransientFailure):
-        await service.send_welcome(address, "u1", address, "Ann")
+        await producing.send_welcome(address, "u1", address, "Ann")
     assert (await delivery(address)).state is DeliveryState.FAILED
-    await service.send_welcome(address, "u1", address, "Ann")
+    await producing.send_welcome(address, "u1", address, "Ann")
     assert len(provider.sent) == 1
     found = await delivery(address)
     assert (found.state, found.error, found.attempts) == (DeliveryState.SENT, None, 2)
@@ -102,7 +80,7 @@ async def test_a_refusal_is_for_good(address: str, monkeypatch: pytest.MonkeyPat
     provider = use(monkeypatch, Scripted(PermanentRefusal("550 no such person")))
     for _ in range(2):
         with pytest.raises(toril.Fail, match="550"):
-            await service.send_welcome(address, "u1", address, "Ann")
+            await producing.send_welcome(address, "u1", address, "Ann")
     assert provider.sent == []
     assert (await delivery(address)).state is DeliveryState.REFUSED
 
@@ -112,14 +90,32 @@ async def test_a_try_cut_off_in_mid_send_is_not_sent_blindly(
 ) -> None:
     provider = use(monkeypatch, Scripted(OSError("connection lost after DATA")))
     with pytest.raises(OSError, match="after DATA"):
-        await service.send_welcome(address, "u1", address, "Ann")
+        await producing.send_welcome(address, "u1", address, "Ann")
     assert (await delivery(address)).state is DeliveryState.SENDING
     with pytest.raises(toril.Fail, match="cut off"):
-        await service.send_welcome(address, "u1", address, "Ann")
+        await producing.send_welcome(address, "u1", address, "Ann")
     assert provider.sent == []
     assert (await delivery(address)).state is DeliveryState.FAILED
 
 
 async def test_data_that_do_not_fit_a_template_fail_at_once(address: str) -> None:
     with pytest.raises(toril.Fail, match="do not fit"):
-        await service.send_generic(address, address, "hello", "sla_breach", {})
+        await producing.send_generic(address, address, "hello", "sla_breach", {})
+
+
+async def test_an_unknown_template_is_refused_clearly(address: str) -> None:
+    with pytest.raises(toril.Fail, match="no mail template 'nonsense'; known are"):
+        await producing.send_generic(address, address, "hello", "nonsense", {})
+
+
+async def test_an_address_that_no_organization_knows_is_refused(address: str, other_desk: Desk) -> None:
+    with pytest.raises(toril.Fail, match="no organization knows"):
+        await producing.send_generic(address, "stranger@x.example", "hello", "generic", {})
+
+
+async def test_a_producer_may_name_the_organization(desk: Desk) -> None:
+    to = f"stranger-{desk.organization_id}@x.example"
+    await producing.send_generic(to, to, "hello", "generic", {}, desk.organization_id)
+    assert (await delivery(to)).organization_id == desk.organization_id
+    with pytest.raises(toril.Fail, match="no organization"):
+        await producing.send_generic(to, to, "hello", "generic", {}, "nobody")
