@@ -14,6 +14,7 @@ from insightdesk.database import close_database
 from insightdesk.kit.errors import install_error_handlers
 from insightdesk.pages import routes as pages_routes
 from insightdesk.realtime import server as realtime_server
+from insightdesk.reports import routes as reports
 from insightdesk.sla import routes as sla
 from insightdesk.tickets import routes as tickets
 
@@ -31,7 +32,14 @@ def create_app() -> FastAPI:
     """The API, the pages and the live notifications as one ASGI application."""
     app = FastAPI(title="InsightDesk", version="0.1.0", lifespan=_lifespan)
     install_error_handlers(app)
-    for router in (accounts.router, tickets.router, sla.router, admin.router, pages_routes.router):
+    for router in (
+        accounts.router,
+        tickets.router,
+        sla.router,
+        reports.router,
+        admin.router,
+        pages_routes.router,
+    ):
         app.include_router(router)
     realtime_server.mount(app)
     return app

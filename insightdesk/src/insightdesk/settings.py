@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from insightdesk.reports.places import check_storage_url
+
 VALKEY_SCHEMES = ("valkey", "valkeys", "redis", "rediss", "unix")
 DATABASE_SCHEMES = ("postgresql", "postgres", "postgresql+psycopg")
 EMAIL_SCHEMES = ("local", "smtp", "smtps", "resend")
@@ -29,6 +31,14 @@ class Settings(BaseSettings):
     email_url: str = "local:"
     email_from: str = "InsightDesk <noreply@insightdesk.app>"
     data_dir: Path = Path(".insightdesk")
+    # Where exports and other files are kept; empty for the folder `files` of the data directory.
+    storage_url: str = ""
+    storage_endpoint: str = ""
+    storage_region: str = ""
+    storage_access_key: str = ""
+    storage_secret_key: SecretStr = SecretStr("")
+    # Whether a bucket hands files out itself, by links of its own that live a minute.
+    storage_direct: bool = False
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
     public_url: str = ""
@@ -51,6 +61,11 @@ class Settings(BaseSettings):
     @classmethod
     def _email_url(cls, value: str) -> str:
         return _checked_url(value, EMAIL_SCHEMES, "local: or smtp://host:25")
+
+    @field_validator("storage_url")
+    @classmethod
+    def _storage_url(cls, value: str) -> str:
+        return check_storage_url(value) if value else ""
 
     @field_validator("public_url")
     @classmethod
