@@ -39,7 +39,7 @@ async def make_desk() -> Desk:
             (Priority.NORMAL, 10.0, 60.0),
             (Priority.URGENT, 1.0, 6.0),
         ):
-            await sla.set_policy(
+            await sla.set_target(
                 session,
                 organization.id,
                 priority,

@@ -48,7 +48,7 @@ async def working(db: None, valkey_url: str) -> AsyncIterator[None]:
 
 async def short_promise(desk: Desk, minutes: float) -> None:
     async with transaction() as session:
-        await sla.set_policy(
+        await sla.set_target(
             session,
             desk.organization_id,
             Priority.URGENT,

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 
 from insightdesk import jobs
 from insightdesk.accounts import routes as accounts
+from insightdesk.accounts import team_routes as teams
 from insightdesk.admin import routes as admin
 from insightdesk.database import close_database
 from insightdesk.kit.errors import install_error_handlers
@@ -34,6 +35,7 @@ def create_app() -> FastAPI:
     install_error_handlers(app)
     for router in (
         accounts.router,
+        teams.router,
         tickets.router,
         sla.router,
         reports.router,

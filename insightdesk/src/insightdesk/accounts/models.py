@@ -1,4 +1,4 @@
-"""Organizations, their users, tokens and the audit log."""
+"""Organizations, their users, teams, tokens and the audit log."""
 
 from __future__ import annotations
 
@@ -54,6 +54,26 @@ class User(Owned, Base):
     password_hash: Mapped[str | None]
     active: Mapped[bool] = mapped_column(default=True)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class Team(Owned, Base):
+    """Staff who share work: tickets may belong to a team, and a team may have promises of its own."""
+
+    __tablename__ = "teams"
+    __table_args__ = (UniqueConstraint("organization_id", "name"),)
+
+    name: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class TeamMember(Owned, Base):
+    """One of a team's staff."""
+
+    __tablename__ = "team_members"
+    __table_args__ = (UniqueConstraint("team_id", "user_id"),)
+
+    team_id: Mapped[str] = mapped_column(ForeignKey("teams.id", ondelete="CASCADE"))
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
 
 
 class ApiToken(Owned, Base):

@@ -1,4 +1,4 @@
-"""What travels over REST about people."""
+"""What travels over REST about people and teams."""
 
 from __future__ import annotations
 
@@ -42,3 +42,18 @@ class PrincipalView(Schema):
     role: Role
     name: str
     email: str
+
+
+class TeamInput(Input):
+    """A team's name and its members, all of them."""
+
+    name: str = Field(min_length=1, max_length=200)
+    member_ids: list[str] = Field(default_factory=list, max_length=500)
+
+
+class TeamView(Schema):
+    """A team and its active members."""
+
+    id: str
+    name: str
+    member_ids: list[str]

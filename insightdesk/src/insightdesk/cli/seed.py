@@ -11,7 +11,7 @@ from insightdesk.accounts.models import Role
 from insightdesk.database import transaction
 from insightdesk.kit import clock
 from insightdesk.kit.errors import Unauthorized
-from insightdesk.sla.models import SlaPolicy
+from insightdesk.sla import service as sla
 from insightdesk.tickets.models import Priority
 
 __all__ = ["DEMO_SLUG", "PASSWORD", "Login", "saved_logins", "seed"]
@@ -52,13 +52,12 @@ async def seed(data_dir: Path) -> list[Login]:
         if organization is None:
             organization = await accounts.create_organization(session, "Demo Helpdesk", DEMO_SLUG)
             for priority, (response, resolution) in _TARGETS.items():
-                session.add(
-                    SlaPolicy(
-                        organization_id=organization.id,
-                        priority=priority,
-                        first_response_minutes=response,
-                        resolution_minutes=resolution,
-                    )
+                await sla.set_target(
+                    session,
+                    organization.id,
+                    priority,
+                    first_response_minutes=response,
+                    resolution_minutes=resolution,
                 )
             for role, email, name in _PEOPLE:
                 await accounts.create_user(session, organization.id, email, name, role, password=PASSWORD)

@@ -20,17 +20,37 @@ class Metric(StrEnum):
 
 
 class SlaPolicy(Owned, Base):
-    """What an organization promises for one priority. Fractions of a minute are allowed."""
+    """What an organization promises: to the tickets of one team, or, without a team, to all others."""
 
     __tablename__ = "sla_policies"
     __table_args__ = (
-        UniqueConstraint("organization_id", "priority"),
+        UniqueConstraint("organization_id", "name"),
+        Index(
+            "uq_sla_policies_team",
+            "organization_id",
+            "team_id",
+            unique=True,
+            postgresql_nulls_not_distinct=True,
+        ),
+    )
+
+    name: Mapped[str]
+    team_id: Mapped[str | None] = mapped_column(ForeignKey("teams.id", ondelete="RESTRICT"))
+
+
+class SlaTarget(Owned, Base):
+    """A policy's targets for one priority. Fractions of a minute are allowed; None promises nothing."""
+
+    __tablename__ = "sla_targets"
+    __table_args__ = (
+        UniqueConstraint("policy_id", "priority"),
         CheckConstraint("first_response_minutes > 0 AND resolution_minutes > 0", name="positive"),
     )
 
+    policy_id: Mapped[str] = mapped_column(ForeignKey("sla_policies.id", ondelete="CASCADE"))
     priority: Mapped[Priority] = mapped_column(text_enum(Priority, "priority"))
-    first_response_minutes: Mapped[float]
-    resolution_minutes: Mapped[float]
+    first_response_minutes: Mapped[float | None]
+    resolution_minutes: Mapped[float | None]
 
 
 class SlaClock(Owned, Base):
@@ -49,9 +69,21 @@ class SlaClock(Owned, Base):
             "due_at",
             postgresql_where=text("fulfilled_at IS NULL AND breached_at IS NULL AND paused_since IS NULL"),
         ),
+        # What attainment reads: the moment at which a promise was kept or broken.
+        Index(
+            "ix_sla_clocks_outcome",
+            "organization_id",
+            text("coalesce(breached_at, fulfilled_at)"),
+            postgresql_where=text("breached_at IS NOT NULL OR fulfilled_at IS NOT NULL"),
+        ),
     )
 
     ticket_id: Mapped[str] = mapped_column(ForeignKey("tickets.id", ondelete="CASCADE"))
+    # Whose promise it is, and the team that has to keep it; both as they were when the clock ended.
+    policy_id: Mapped[str | None] = mapped_column(
+        ForeignKey("sla_policies.id", ondelete="SET NULL"), index=True
+    )
+    team_id: Mapped[str | None] = mapped_column(ForeignKey("teams.id", ondelete="SET NULL"), index=True)
     metric: Mapped[Metric] = mapped_column(text_enum(Metric, "metric"))
     cycle: Mapped[int] = mapped_column(default=1)
     target_seconds: Mapped[float]

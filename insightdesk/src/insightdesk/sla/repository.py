@@ -5,39 +5,29 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from insightdesk.database import new_id
-from insightdesk.sla.models import Metric, SlaBreach, SlaClock, SlaPolicy
+from insightdesk.sla.models import Metric, SlaBreach, SlaClock, SlaPolicy, SlaTarget
 from insightdesk.tickets.models import Priority, Ticket
 
 
-async def policy(session: AsyncSession, organization_id: str, priority: Priority) -> SlaPolicy | None:
-    """What the organization promises for a priority."""
+async def target(
+    session: AsyncSession, organization_id: str, team_id: str | None, priority: Priority
+) -> SlaTarget | None:
+    """What a team's tickets of a priority are promised: by its own policy, else by the general one."""
     return await session.scalar(
-        select(SlaPolicy).where(SlaPolicy.organization_id == organization_id, SlaPolicy.priority == priority)
-    )
-
-
-async def policies(session: AsyncSession, organization_id: str) -> Sequence[SlaPolicy]:
-    """All promises of the organization."""
-    return (
-        await session.scalars(select(SlaPolicy).where(SlaPolicy.organization_id == organization_id))
-    ).all()
-
-
-async def put_policy(
-    session: AsyncSession, organization_id: str, priority: Priority, first_response: float, resolution: float
-) -> None:
-    """Set the promise for a priority, in minutes."""
-    values = {"first_response_minutes": first_response, "resolution_minutes": resolution}
-    statement = insert(SlaPolicy).values(
-        id=new_id(), organization_id=organization_id, priority=priority, **values
-    )
-    await session.execute(
-        statement.on_conflict_do_update(index_elements=["organization_id", "priority"], set_=values)
+        select(SlaTarget)
+        .join(SlaPolicy, SlaPolicy.id == SlaTarget.policy_id)
+        .where(
+            SlaPolicy.organization_id == organization_id,
+            or_(SlaPolicy.team_id == team_id, SlaPolicy.team_id.is_(None)),
+            SlaTarget.priority == priority,
+        )
+        .order_by(SlaPolicy.team_id.is_(None))
+        .limit(1)
     )
 
 

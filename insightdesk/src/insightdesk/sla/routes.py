@@ -1,7 +1,8 @@
-"""REST of policies and breaches."""
+"""REST of promises: administrators edit, staff read."""
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -9,13 +10,17 @@ from fastapi import APIRouter, Query
 from insightdesk.accounts import service as accounts
 from insightdesk.accounts.access import CurrentAdmin, CurrentPrincipal
 from insightdesk.accounts.models import Role
-from insightdesk.database import transaction
+from insightdesk.database import new_id, transaction
+from insightdesk.kit import clock
 from insightdesk.kit.envelope import Envelope, ok
-from insightdesk.sla import service
-from insightdesk.sla.schemas import BreachView, PolicyInput, PolicyView
-from insightdesk.tickets.models import Priority
+from insightdesk.kit.errors import Invalid
+from insightdesk.sla import policies, service
+from insightdesk.sla.policies import Policy, Target
+from insightdesk.sla.schemas import AttainmentView, BreachView, PolicyInput, PolicyView
 
 router = APIRouter(prefix="/api/sla", tags=["sla"])
+
+_LONGEST = timedelta(days=366 * 2)
 
 
 @router.get("/policies")
@@ -23,23 +28,37 @@ async def list_policies(principal: CurrentPrincipal) -> Envelope[list[PolicyView
     """What the organization promises; for staff."""
     principal.require(Role.ADMIN, Role.AGENT)
     async with transaction() as session:
-        found = await service.list_policies(session, principal.organization_id)
-        return ok([PolicyView.model_validate(policy) for policy in found])
+        found = await policies.list_policies(session, principal.organization_id)
+    return ok([PolicyView.model_validate(policy) for policy in found])
 
 
-@router.put("/policies/{priority}")
-async def set_policy(priority: Priority, body: PolicyInput, admin: CurrentAdmin) -> Envelope[PolicyView]:
-    """Promise something else for new tickets of a priority."""
+@router.post("/policies", status_code=201)
+async def create_policy(body: PolicyInput, admin: CurrentAdmin) -> Envelope[PolicyView]:
+    """Promise something to a team's tickets, or to all others."""
+    policy = _policy(new_id(), body)
     async with transaction() as session:
-        await service.set_policy(
-            session,
-            admin.organization_id,
-            priority,
-            first_response_minutes=body.first_response_minutes,
-            resolution_minutes=body.resolution_minutes,
-        )
-        accounts.audit(session, admin, "sla.policy.set", "priority", priority, **body.model_dump())
-    return ok(PolicyView(priority=priority, **body.model_dump()))
+        await policies.create_policy(session, admin.organization_id, policy)
+        accounts.audit(session, admin, "sla.policy.created", "policy", policy.id, **_details(body))
+    return ok(PolicyView.model_validate(policy))
+
+
+@router.put("/policies/{policy_id}")
+async def change_policy(policy_id: str, body: PolicyInput, admin: CurrentAdmin) -> Envelope[PolicyView]:
+    """Promise something else."""
+    policy = _policy(policy_id, body)
+    async with transaction() as session:
+        await policies.change_policy(session, admin.organization_id, policy)
+        accounts.audit(session, admin, "sla.policy.changed", "policy", policy_id, **_details(body))
+    return ok(PolicyView.model_validate(policy))
+
+
+@router.delete("/policies/{policy_id}")
+async def delete_policy(policy_id: str, admin: CurrentAdmin) -> Envelope[None]:
+    """Promise nothing of one's own any more."""
+    async with transaction() as session:
+        await policies.delete_policy(session, admin.organization_id, policy_id)
+        accounts.audit(session, admin, "sla.policy.deleted", "policy", policy_id)
+    return ok(None)
 
 
 @router.get("/breaches")
@@ -51,3 +70,29 @@ async def list_breaches(
     async with transaction() as session:
         found = await service.list_breaches(session, principal.organization_id, limit)
         return ok([BreachView.model_validate(breach) for breach in found])
+
+
+@router.get("/attainment")
+async def attainment(
+    principal: CurrentPrincipal, start: datetime | None = None, end: datetime | None = None
+) -> Envelope[list[AttainmentView]]:
+    """How well promises were kept, by policy, team, week and metric; the last 12 weeks; for staff."""
+    principal.require(Role.ADMIN, Role.AGENT)
+    until = end or clock.now()
+    since = start or until - timedelta(weeks=12)
+    if since.tzinfo is None or until.tzinfo is None:
+        raise Invalid("start, end: give the offset too, as in 2026-11-01T00:00:00Z")
+    if not timedelta(0) < until - since <= _LONGEST:
+        raise Invalid("start, end: end must be after start, by two years at most")
+    async with transaction() as session:
+        found = await service.attainment(session, principal.organization_id, since, until)
+    return ok([AttainmentView.model_validate(row) for row in found])
+
+
+def _policy(policy_id: str, body: PolicyInput) -> Policy:
+    targets = [Target(**target.model_dump()) for target in body.targets]
+    return Policy(policy_id, body.name, body.team_id, targets)
+
+
+def _details(body: PolicyInput) -> dict[str, object]:
+    return body.model_dump(by_alias=True, mode="json")

@@ -7,50 +7,37 @@ records the breach, with the deadline as its moment; a unique key lets only one 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from insightdesk.accounts import service as accounts
 from insightdesk.email.kinds import NotificationKind
 from insightdesk.sla import deadlines, repository, staging
+from insightdesk.sla.attainment import Attainment, attainment
 from insightdesk.sla.deadlines import Timing
-from insightdesk.sla.models import Metric, SlaBreach, SlaClock, SlaPolicy
+from insightdesk.sla.models import Metric, SlaBreach, SlaClock, SlaTarget
+from insightdesk.sla.policies import create_default_policy, set_target
 from insightdesk.tickets import notices
-from insightdesk.tickets.models import Priority, Ticket
+from insightdesk.tickets.models import Ticket
 
-DEFAULT_POLICIES: dict[Priority, tuple[float, float]] = {
-    Priority.LOW: (24 * 60, 7 * 24 * 60),
-    Priority.NORMAL: (8 * 60, 3 * 24 * 60),
-    Priority.HIGH: (4 * 60, 24 * 60),
-    Priority.URGENT: (60, 8 * 60),
-}
-"""Minutes to first response and to resolution, for an organization that has set nothing."""
-
-
-async def create_default_policies(session: AsyncSession, organization_id: str) -> None:
-    """Give a new organization something to promise."""
-    for priority, (first_response, resolution) in DEFAULT_POLICIES.items():
-        await repository.put_policy(session, organization_id, priority, first_response, resolution)
-
-
-async def set_policy(
-    session: AsyncSession,
-    organization_id: str,
-    priority: Priority,
-    *,
-    first_response_minutes: float,
-    resolution_minutes: float,
-) -> None:
-    """Promise this for tickets of a priority from now on; running clocks keep what was promised."""
-    await repository.put_policy(
-        session, organization_id, priority, first_response_minutes, resolution_minutes
-    )
-
-
-async def list_policies(session: AsyncSession, organization_id: str) -> Sequence[SlaPolicy]:
-    """What the organization promises."""
-    return await repository.policies(session, organization_id)
+__all__ = [
+    "Attainment",
+    "attainment",
+    "check",
+    "clocks_of",
+    "create_default_policy",
+    "current_version",
+    "fulfil",
+    "list_breaches",
+    "open_clocks",
+    "pause",
+    "record_breaches",
+    "reopen",
+    "resume",
+    "retarget",
+    "set_target",
+]
 
 
 async def list_breaches(session: AsyncSession, organization_id: str, limit: int) -> Sequence[SlaBreach]:
@@ -71,10 +58,14 @@ async def clocks_of(session: AsyncSession, ticket_ids: Sequence[str]) -> dict[st
 
 async def open_clocks(session: AsyncSession, ticket: Ticket, now: datetime) -> None:
     """Start both clocks of a new ticket."""
-    policy = await repository.policy(session, ticket.organization_id, ticket.priority)
-    if policy is None:
+    target = await repository.target(session, ticket.organization_id, ticket.team_id, ticket.priority)
+    if target is None:
         return
-    clocks = [_new_clock(ticket, metric, _target(policy, metric), now, cycle=1) for metric in Metric]
+    clocks = [
+        _new_clock(ticket, target, metric, seconds, now, cycle=1)
+        for metric in Metric
+        if (seconds := _seconds(target, metric)) is not None
+    ]
     session.add_all(clocks)
     await session.flush()
     await staging.stage_checks(session, clocks, now)
@@ -82,12 +73,13 @@ async def open_clocks(session: AsyncSession, ticket: Ticket, now: datetime) -> N
 
 async def reopen(session: AsyncSession, ticket: Ticket, now: datetime) -> None:
     """Start another cycle of the resolution clock: the ticket was done and is not."""
-    policy = await repository.policy(session, ticket.organization_id, ticket.priority)
-    if policy is None:
+    target = await repository.target(session, ticket.organization_id, ticket.team_id, ticket.priority)
+    seconds = _seconds(target, Metric.RESOLUTION) if target else None
+    if target is None or seconds is None:
         return
     last = await repository.lock_clock(session, ticket.id, Metric.RESOLUTION)
     cycle = last.cycle + 1 if last else 1
-    clock = _new_clock(ticket, Metric.RESOLUTION, _target(policy, Metric.RESOLUTION), now, cycle=cycle)
+    clock = _new_clock(ticket, target, Metric.RESOLUTION, seconds, now, cycle=cycle)
     session.add(clock)
     await session.flush()
     await staging.stage_checks(session, [clock], now)
@@ -109,13 +101,17 @@ async def resume(session: AsyncSession, ticket: Ticket, now: datetime) -> None:
 
 
 async def retarget(session: AsyncSession, ticket: Ticket, now: datetime) -> None:
-    """The ticket's priority changed, and with it what is promised."""
-    policy = await repository.policy(session, ticket.organization_id, ticket.priority)
-    if policy is None:
+    """The ticket's priority or team changed, and with it what is promised."""
+    target = await repository.target(session, ticket.organization_id, ticket.team_id, ticket.priority)
+    if target is None:
         return
     clocks = [clock for clock in await _judged(session, ticket.id, now) if clock.breached_at is None]
     for clock in clocks:
-        _apply(clock, deadlines.retarget(_timing(clock), _target(policy, clock.metric)))
+        clock.team_id = ticket.team_id
+        seconds = _seconds(target, clock.metric)
+        if seconds is not None:
+            clock.policy_id = target.policy_id
+            _apply(clock, deadlines.retarget(_timing(clock), seconds))
     await staging.stage_checks(session, clocks, now)
 
 
@@ -189,14 +185,18 @@ async def _judged(session: AsyncSession, ticket_id: str, now: datetime) -> Seque
     return clocks
 
 
-def _new_clock(ticket: Ticket, metric: Metric, target: float, now: datetime, *, cycle: int) -> SlaClock:
-    timing = deadlines.start(now, target)
+def _new_clock(
+    ticket: Ticket, target: SlaTarget, metric: Metric, seconds: float, now: datetime, *, cycle: int
+) -> SlaClock:
+    timing = deadlines.start(now, seconds)
     return SlaClock(
         organization_id=ticket.organization_id,
         ticket_id=ticket.id,
+        policy_id=target.policy_id,
+        team_id=ticket.team_id,
         metric=metric,
         cycle=cycle,
-        target_seconds=target,
+        target_seconds=seconds,
         started_at=timing.started_at,
         due_at=timing.due_at,
         version=1,
@@ -204,9 +204,9 @@ def _new_clock(ticket: Ticket, metric: Metric, target: float, now: datetime, *, 
     )
 
 
-def _target(policy: SlaPolicy, metric: Metric) -> float:
-    minutes = policy.first_response_minutes if metric is Metric.FIRST_RESPONSE else policy.resolution_minutes
-    return timedelta(minutes=minutes).total_seconds()
+def _seconds(target: SlaTarget, metric: Metric) -> float | None:
+    minutes = target.first_response_minutes if metric is Metric.FIRST_RESPONSE else target.resolution_minutes
+    return None if minutes is None else minutes * 60
 
 
 def _timing(clock: SlaClock) -> Timing:

@@ -82,7 +82,7 @@ async def add_message(
 async def update_ticket(
     ticket_id: str, body: TicketPatch, principal: CurrentPrincipal
 ) -> Envelope[TicketView]:
-    """Change status, priority or assignee."""
+    """Change status, priority, assignee or team."""
     async with transaction() as session:
         ticket = await service.update_ticket(session, principal, ticket_id, body, clock.now())
         [view] = await _views(session, [ticket])

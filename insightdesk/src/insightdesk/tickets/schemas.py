@@ -19,6 +19,7 @@ class TicketInput(Input):
     priority: Priority = Priority.NORMAL
     customer_id: str | None = None
     assignee_id: str | None = None
+    team_id: str | None = None
 
 
 class MessageInput(Input):
@@ -29,16 +30,18 @@ class MessageInput(Input):
 
 
 class TicketPatch(Input):
-    """What changes on a ticket; what is not sent stays. ``assigneeId: null`` takes the assignee away."""
+    """What changes on a ticket; what is not sent stays. ``assigneeId: null`` takes the assignee away,
+    ``teamId: null`` the team."""
 
     status: TicketStatus | None = None
     priority: Priority | None = None
     assignee_id: str | None = None
+    team_id: str | None = None
 
     @model_validator(mode="after")
     def _says_something(self) -> TicketPatch:
         if not self.model_fields_set:
-            raise ValueError("send at least one of status, priority, assigneeId")
+            raise ValueError("send at least one of status, priority, assigneeId, teamId")
         for name in ("status", "priority"):
             if name in self.model_fields_set and getattr(self, name) is None:
                 raise ValueError(f"{name} cannot be null")
@@ -55,6 +58,7 @@ class TicketView(Schema):
     priority: Priority
     customer_id: str
     assignee_id: str | None
+    team_id: str | None
     created_at: datetime
     updated_at: datetime
     resolved_at: datetime | None

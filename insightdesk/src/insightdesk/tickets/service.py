@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from insightdesk.accounts import service as accounts
+from insightdesk.accounts import teams
 from insightdesk.accounts.models import Role, User
 from insightdesk.accounts.service import Principal
 from insightdesk.email.kinds import NotificationKind
@@ -26,13 +27,16 @@ async def create_ticket(
     session: AsyncSession, actor: Principal, wanted: TicketInput, now: datetime
 ) -> Ticket:
     """Open a ticket with its first message, and start its clocks."""
-    if not actor.role.is_staff and (wanted.assignee_id or wanted.customer_id not in (None, actor.user_id)):
+    for_others = wanted.assignee_id or wanted.team_id or wanted.customer_id not in (None, actor.user_id)
+    if for_others and not actor.role.is_staff:
         raise Forbidden("a customer opens tickets for himself, and does not assign them")
     customer_id = wanted.customer_id or actor.user_id
     if customer_id != actor.user_id:
         await _member(session, actor, customer_id, "customerId")
     if wanted.assignee_id:
         await _assignee(session, actor, wanted.assignee_id)
+    if wanted.team_id:
+        await teams.require_team(session, actor.organization_id, wanted.team_id)
     ticket = Ticket(
         organization_id=actor.organization_id,
         number=await repository.next_number(session, actor.organization_id),
@@ -41,6 +45,7 @@ async def create_ticket(
         priority=wanted.priority,
         customer_id=customer_id,
         assignee_id=wanted.assignee_id,
+        team_id=wanted.team_id,
         created_at=now,
         updated_at=now,
     )
@@ -123,7 +128,7 @@ async def add_message(
 async def update_ticket(
     session: AsyncSession, actor: Principal, ticket_id: str, patch: TicketPatch, now: datetime
 ) -> Ticket:
-    """Change status, priority or assignee; what already is as wanted changes nothing and tells nobody."""
+    """Change status, priority, assignee or team. What is as wanted already changes nothing, tells nobody."""
     if not actor.role.is_staff:
         raise Forbidden("only staff may change a ticket")
     ticket = await _ticket(session, actor, ticket_id, for_update=True)
@@ -137,9 +142,15 @@ async def update_ticket(
             )
         ticket.assignee_id = patch.assignee_id
         changes["assigneeId"] = patch.assignee_id
+    if "team_id" in patch.model_fields_set and patch.team_id != ticket.team_id:
+        if patch.team_id:
+            await teams.require_team(session, actor.organization_id, patch.team_id)
+        ticket.team_id = patch.team_id
+        changes["teamId"] = patch.team_id
     if patch.priority is not None and patch.priority is not ticket.priority:
         ticket.priority = patch.priority
         changes["priority"] = patch.priority
+    if changes.keys() & {"teamId", "priority"}:
         await sla.retarget(session, ticket, now)
     if patch.status is not None and patch.status is not ticket.status:
         await _change_status(session, ticket, patch.status, now)
@@ -147,7 +158,7 @@ async def update_ticket(
         told.append(await _status_notice(session, ticket, actor))
     if not changes:
         return ticket
-    if "priority" in changes and "status" not in changes:
+    if changes.keys() & {"teamId", "priority"} and "status" not in changes:
         told.append(Notice(ticket.id, "updated", None, actor.user_id, await _involved(session, ticket)))
     ticket.updated_at = now
     accounts.audit(session, actor, "ticket.updated", "ticket", ticket.id, **changes)

@@ -7,71 +7,19 @@ from datetime import datetime, timedelta
 
 import pytest
 from desks import Desk
-from sqlalchemy import select, text
+from promises import MINUTE, breaches, clocks, open_ticket, patch, say, staged, told_of_breach
 
 from insightdesk.database import database, transaction
-from insightdesk.email.kinds import NotificationKind
 from insightdesk.kit import clock
 from insightdesk.sla import repository, service, staging
-from insightdesk.sla.models import Metric, SlaBreach, SlaClock
+from insightdesk.sla.models import Metric
 from insightdesk.sla.scan import scan
-from insightdesk.tickets import service as tickets
 from insightdesk.tickets.models import Priority, Ticket, TicketStatus
-from insightdesk.tickets.schemas import MessageInput, TicketInput, TicketPatch
-
-MINUTE = timedelta(minutes=1)
 
 
 @pytest.fixture
 def now() -> datetime:
     return clock.now().replace(microsecond=0)
-
-
-async def open_ticket(desk: Desk, now: datetime, priority: Priority = Priority.NORMAL) -> Ticket:
-    wanted = TicketInput(
-        subject="Help", body="Please", priority=priority, customer_id=desk.customer.user_id,
-        assignee_id=desk.agent.user_id,
-    )  # fmt: skip
-    async with transaction() as session:
-        return await tickets.create_ticket(session, desk.admin, wanted, now)
-
-
-async def patch(desk: Desk, ticket: Ticket, now: datetime, **changes: object) -> None:
-    async with transaction() as session:
-        await tickets.update_ticket(session, desk.agent, ticket.id, TicketPatch(**changes), now)
-
-
-async def say(desk: Desk, ticket: Ticket, now: datetime, *, staff: bool) -> None:
-    async with transaction() as session:
-        actor = desk.agent if staff else desk.customer
-        await tickets.add_message(session, actor, ticket.id, MessageInput(body="Well"), now)
-
-
-async def clocks(ticket: Ticket) -> dict[Metric, SlaClock]:
-    async with transaction() as session:
-        found = (await service.clocks_of(session, [ticket.id]))[ticket.id]
-        return {clock.metric: clock for clock in found}
-
-
-async def breaches(ticket: Ticket) -> list[tuple[Metric, int, datetime]]:
-    async with transaction() as session:
-        rows = await session.scalars(select(SlaBreach).where(SlaBreach.ticket_id == ticket.id))
-        return [(row.metric, row.cycle, row.breached_at) for row in rows]
-
-
-async def staged(ticket: Ticket, name: str) -> list[dict[str, object]]:
-    """Payloads of the outbox's jobs of this name for the ticket."""
-    async with transaction() as session:
-        rows = await session.execute(
-            text("SELECT data FROM toril_outbox WHERE name = :name AND data->>'ticketId' = :ticket"),
-            {"name": name, "ticket": ticket.id},
-        )
-        return [row.data for row in rows]
-
-
-async def told_of_breach(ticket: Ticket) -> list[object]:
-    mails = await staged(ticket, "ticket-notification")
-    return sorted(str(mail["recipientId"]) for mail in mails if mail["type"] == NotificationKind.SLA_BREACH)
 
 
 async def test_deadlines_follow_the_priority(desk: Desk, now: datetime) -> None:
