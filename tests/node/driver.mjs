@@ -79,6 +79,15 @@ const seen = (job) => ({
   priority: job.priority,
   delay: job.delay,
   deduplicationId: job.deduplicationId,
+  progress: job.progress,
+  stalledCounter: job.stalledCounter,
+  deferredFailure: job.deferredFailure,
+  parent: job.parent,
+  parentKey: job.parentKey,
+  repeatJobKey: job.repeatJobKey,
+  processedBy: job.processedBy,
+  queueName: job.queueName,
+  prefix: job.prefix,
 });
 
 const tree = (node) => node && { job: seen(node.job), children: (node.children ?? []).map(tree) };
@@ -98,7 +107,7 @@ const verbs = {
   call: async ({ name, method, args }) => queue(name)[method](...args),
   callJob: async ({ name, job, method, args }) => (await queue(name).getJob(job))[method](...args),
   flows: async ({ flows: many }) => (await flows.addBulk(many)).map(tree),
-  flow: async ({ flow }) => tree(await flows.add(flow)),
+  flow: async ({ flow, opts }) => tree(await flows.add(flow, opts)),
   tree: async ({ name, job }) => tree(await flows.getFlow({ queueName: name, id: job, prefix: 'bull' })),
   dependencies: async ({ name, job }) => (await queue(name).getJob(job)).getDependencies(),
   remove: async ({ name, job, opts }) => (await queue(name).getJob(job)).remove(opts),
@@ -118,26 +127,33 @@ const verbs = {
   workers: async ({ name }) => queue(name).getWorkers(),
   metrics: async ({ name, type }) => queue(name).getMetrics(type),
   schedulers: async ({ name }) => queue(name).getJobSchedulers(),
-  work: async ({ name, ...opts }) => {
+  work: async ({ name, called, ...opts }) => {
     const ran = [];
-    const worker = new Worker(name, processor, { ...shared, ...opts });
+    // The strategy of jobs whose backoff is of the type `mine`.
+    const settings = { backoffStrategy: (made) => (made < 3 ? 10 : -1) };
+    const worker = new Worker(name, processor, { ...shared, settings, name: called, ...opts });
     worker.on('active', (job) => ran.push(job.id));
     workers.set(name, { worker, ran });
     await worker.waitUntilReady();
   },
+  callWorker: async ({ name, method, args }) => workers.get(name).worker[method](...args),
   stop: async ({ name }) => {
     const { worker, ran } = workers.get(name);
     workers.delete(name);
     await worker.close();
     return ran;
   },
-  listen: async ({ name, types = [] }) => {
+  listen: async ({ name, types = [], since }) => {
     const heard = [];
-    const events = new QueueEvents(name, shared);
+    const cursors = [];
+    const events = new QueueEvents(name, { ...shared, lastEventId: since });
     for (const type of [...EVENTS, ...types]) {
-      events.on(type, (event) => heard.push(typeof event === 'string' ? { type } : { type, ...event }));
+      events.on(type, (event, cursor) => {
+        heard.push(typeof event === 'string' ? { type } : { type, ...event });
+        cursors.push(typeof event === 'string' ? event : cursor);
+      });
     }
-    listeners.set(name, { events, heard });
+    listeners.set(name, { events, heard, cursors });
     // Being ready is not yet reading: only what is written after its first read is heard.
     let reads = false;
     events.on('probe', () => { reads = true; });
@@ -154,6 +170,9 @@ const verbs = {
     await producer.close();
   },
   heard: async ({ name }) => listeners.get(name).heard,
+  cursors: async ({ name }) => listeners.get(name).cursors,
+  wait: async ({ name, job }) =>
+    (await queue(name).getJob(job)).waitUntilFinished(listeners.get(name).events, 15000),
   close: async () => {
     for (const { worker } of workers.values()) await worker.close(true);
     for (const { events } of listeners.values()) await events.close();

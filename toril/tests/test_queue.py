@@ -188,8 +188,14 @@ async def test_pages_and_states(queue: toril.Queue) -> None:
     oldest = await queue.get_jobs("waiting", 0, 2, ascending=True)
     assert [job.data for job in newest] == [9, 8, 7]
     assert [job.data for job in oldest] == [0, 1, 2]
-    with pytest.raises(toril.InvalidOption):
+    assert await queue.get_job_ids("waiting", 8, 9999) == [jobs[1].id, jobs[0].id]
+    assert await queue.get_job_ids("waiting", ascending=True) == [job.id for job in jobs]
+    with pytest.raises(toril.InvalidOption, match="state 'nowhere'"):
         await queue.get_jobs("nowhere")
+    with pytest.raises(toril.InvalidOption, match="at most 1,000 jobs"):
+        await queue.get_jobs("waiting", 0, 1000)
+    with pytest.raises(toril.InvalidOption, match="at most 10,000 jobs"):
+        await queue.get_job_ids("waiting", 0, 10_000)
     assert await jobs[0].log("one") == 1
     await jobs[0].update_progress({"done": 3})
     found = await queue.get_job(jobs[0].id)

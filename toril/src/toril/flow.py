@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self, Unpack
 
 from .codec import FlowArguments, flow_arguments
 from .errors import InvalidOption
-from .job import JobKeywords, Json, NewJob
+from .job import JobKeywords, JobOptions, Json, NewJob
 from .options import whole
 from .queue import Queue
 from .queue.producing import refusal
@@ -55,15 +55,13 @@ class FlowJob:
         self.queue = queue
         self.children = tuple(children)
         self.prefix = prefix
-        if self.new.options.deduplication is not None:
-            raise InvalidOption("a job of a flow cannot have a deduplication; give it a job_id")
+        _no_deduplication(self.new.options)
 
     @classmethod
     def of(cls, queue: str, new: NewJob, children: Sequence[FlowJob] = ()) -> FlowJob:
         """Make one of a declared job: `FlowJob.of(ship.queue, ship.new_job(order_id=1), [...])`."""
         made = cls(new.name, queue, new.data, children=children)
-        if new.options.deduplication is not None:
-            raise InvalidOption("a job of a flow cannot have a deduplication; give it a job_id")
+        _no_deduplication(new.options)
         made.new = new
         return made
 
@@ -82,13 +80,29 @@ class FlowProducer:
     Args:
         url: The server; by default the environment's TORIL_URL, else the local one.
         prefix: What the keys of queues begin with.
+        defaults: By the queue's name, options of its jobs in flows where they say nothing else.
 
     On Cluster the queues of one flow must share a hash tag, as with the prefix `{bull}`.
+
+    Raises:
+        InvalidOption: the URL or an option is wrong, or the defaults have an id, a parent or a deduplication.
     """
 
-    def __init__(self, url: str | None = None, *, prefix: str = "bull") -> None:
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        prefix: str = "bull",
+        defaults: Mapping[str, JobKeywords] | None = None,
+    ) -> None:
         self.url = server_url(url)
         self.prefix = prefix
+        self._defaults = dict(defaults or {})
+        for options in self._defaults.values():
+            checked = JobOptions.of(**options)
+            _no_deduplication(checked)
+            if checked.job_id is not None or checked.parent is not None:
+                raise InvalidOption("defaults of a flow's jobs cannot have a job_id or a parent")
         self._queues: dict[tuple[str, str], Queue] = {}
 
     async def __aenter__(self) -> Self:
@@ -124,7 +138,8 @@ class FlowProducer:
         if not flows:
             return []
         jobs, places = _flat(flows)
-        arguments = [self._arguments(job, place) for job, place in zip(jobs, places, strict=True)]
+        news = [self._queue(job).with_defaults(job.new) for job in jobs]
+        arguments = [self._arguments(*each) for each in zip(jobs, news, places, strict=True)]
         root = self._queue(jobs[0])
         for base, *_ in arguments:
             root.store.connection.address.check_shares_slot(base)
@@ -133,8 +148,8 @@ class FlowProducer:
         except Refused as refused:
             raise refusal(refused, jobs[refused.place].new) from None
         nodes = [
-            FlowNode(self._queue(job).made(job.new, result, now))
-            for job, result in zip(jobs, added, strict=True)
+            FlowNode(self._queue(job).made(new, result, now))
+            for job, new, result in zip(jobs, news, added, strict=True)
         ]
         for node, place in zip(nodes, places, strict=True):
             if place:
@@ -172,11 +187,11 @@ class FlowProducer:
         )
         node.children.extend(FlowNode(job) for job in jobs if job is not None)
 
-    def _arguments(self, job: FlowJob, place: int) -> FlowArguments:
-        if place and job.new.options.parent is not None:
-            raise InvalidOption(f"job {job.new.name!r} has a parent in the flow and names another one")
+    def _arguments(self, job: FlowJob, new: NewJob, place: int) -> FlowArguments:
+        if place and new.options.parent is not None:
+            raise InvalidOption(f"job {new.name!r} has a parent in the flow and names another one")
         base = Keys(job.queue, job.prefix or self.prefix).base
-        return flow_arguments(base, job.new, place, bool(job.children))
+        return flow_arguments(base, new, place, bool(job.children))
 
     def _queue(self, job: FlowJob) -> Queue:
         return self._queue_named(job.queue, job.prefix)
@@ -184,8 +199,13 @@ class FlowProducer:
     def _queue_named(self, name: str, prefix: str | None) -> Queue:
         key = (name, prefix or self.prefix)
         if key not in self._queues:
-            self._queues[key] = Queue(name, self.url, prefix=key[1])
+            self._queues[key] = Queue(name, self.url, prefix=key[1], defaults=self._defaults.get(name))
         return self._queues[key]
+
+
+def _no_deduplication(options: JobOptions) -> None:
+    if options.deduplication is not None:
+        raise InvalidOption("a job of a flow cannot have a deduplication; give it a job_id")
 
 
 def _flat(flows: Sequence[FlowJob]) -> tuple[list[FlowJob], list[int]]:

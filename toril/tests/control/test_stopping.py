@@ -265,3 +265,21 @@ async def test_a_worker_without_the_check_leaves_stalled_jobs(queue: toril.Queue
             await job.wait(0.5)
         async with running(handler, stalled_interval=0.05):
             await job.wait(5)
+
+
+async def test_an_idle_worker_looks_itself_after_its_drain_delay(
+    queue: toril.Queue, running: Running
+) -> None:
+    """Jobs whose wake-ups were lost are found after 0.1 s each; without it after 2.5 s and more."""
+
+    async def handler(job: toril.Job) -> str:
+        return "found"
+
+    call, keys = queue.store.connection.call, queue.store.keys
+    async with running(handler, drain_delay=0.1):
+        async with asyncio.timeout(8):
+            for _ in range(5):
+                await queue.pause()
+                job = await queue.add("x")
+                await call("HDEL", keys.meta, "paused")  # nobody is told
+                assert await job.wait() == "found"

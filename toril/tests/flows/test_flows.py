@@ -396,3 +396,27 @@ async def test_thousands_deep_and_broad(
     assert (await queue.get_job_counts())["waiting-children"] == 0
     await queue.remove(node.job.id)
     assert (await queue.get_job_counts())["completed"] == 0
+
+
+async def test_defaults_of_a_queue_hold_for_its_jobs_of_a_flow(
+    queue: toril.Queue, below: toril.Queue
+) -> None:
+    defaults: dict[str, toril.JobKeywords] = {below.name: {"attempts": 4, "on_failure": OnFailure.IGNORE}}
+    async with toril.FlowProducer(queue.url, defaults=defaults) as flows:
+        children = [FlowJob("plain", below.name), FlowJob("own", below.name, attempts=2)]
+        node = await flows.add(FlowJob("top", queue.name, children=children))
+    assert node.job.options == toril.JobOptions()
+    for child, attempts in zip(node.children, (4, 2), strict=True):
+        found = await below.get_job(child.job.id)
+        assert found is not None
+        assert found.options.attempts == child.job.options.attempts == attempts
+        assert found.options.on_failure is OnFailure.IGNORE
+    wrong: list[toril.JobKeywords] = [
+        {"attempts": 0},
+        {"job_id": "one"},
+        {"parent": node.job.ref},
+        {"deduplication": toril.Deduplication("k")},
+    ]
+    for options in wrong:
+        with pytest.raises(toril.InvalidOption):
+            toril.FlowProducer(queue.url, defaults={queue.name: options})

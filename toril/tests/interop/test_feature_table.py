@@ -25,13 +25,14 @@ _NAMES = re.compile(r"`([^`]+)`")
 
 @dataclass(frozen=True)
 class Row:
-    """One row: names of BullMQ, the verdict, names of toril, names of tests."""
+    """One row: names of BullMQ, the verdict, names of toril, names of tests; `local` for this side alone."""
 
     line: int
     theirs: tuple[str, ...]
     verdict: str
     ours: tuple[str, ...]
     tests: tuple[str, ...]
+    local: bool
 
     @property
     def kind(self) -> str:
@@ -50,7 +51,7 @@ def _read() -> list[Row]:
         cells = [cell.strip() for cell in line.strip("|").split("|")]
         assert len(cells) == 4, f"line {number} has {len(cells)} cells instead of 4"
         theirs, ours, tests = (tuple(_NAMES.findall(cells[place])) for place in (0, 2, 3))
-        found.append(Row(number, theirs, cells[1], ours, tests))
+        found.append(Row(number, theirs, cells[1], ours, tests, "local" in cells[3].split()))
     return found
 
 
@@ -113,13 +114,28 @@ def test_what_is_named_of_toril_exists() -> None:
     assert missing == []
 
 
+def _tests() -> dict[str, bool]:
+    """All tests of toril by name, and whether they run Node."""
+    found = {}
+    for path in (ROOT / "toril" / "tests").rglob("test_*.py"):
+        text = path.read_text()
+        whole_file = "\npytestmark = pytest.mark.node\n" in text
+        for marks, name in re.findall(r"((?:^@.*\n)*)^(?:async )?def (test_\w+)", text, re.MULTILINE):
+            found[name] = whole_file or "@pytest.mark.node\n" in marks
+    return found
+
+
 def test_the_named_tests_exist() -> None:
-    known = {
-        name
-        for path in (ROOT / "toril" / "tests").rglob("test_*.py")
-        for name in re.findall(r"^(?:async )?def (test_\w+)", path.read_text(), re.MULTILINE)
-    }
+    known = _tests()
     assert [(row.line, name) for row in ROWS for name in row.tests if name not in known] == []
+
+
+def test_what_others_can_see_is_tested_with_node() -> None:
+    with_node = {name for name, node in _tests().items() if node}
+    assert len(with_node) > 60
+    for row in ROWS:
+        needed = row.kind != "not" and not row.local
+        assert needed == bool(with_node & set(row.tests)), f"line {row.line}: a test with Node, or `local`"
 
 
 @pytest.mark.node

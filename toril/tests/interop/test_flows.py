@@ -148,6 +148,11 @@ async def test_each_policy_means_the_same_to_both(
         {ref: "never"} if policy in {OnFailure.IGNORE, OnFailure.CONTINUE_PARENT} else {}
     )
     assert found.failed == ((ref,) if policy is OnFailure.FAIL_PARENT else ())
+    counts = await node("callJob", top, job=root, method="getDependenciesCount", args=[])
+    names = {"processed": "processed", "unprocessed": "pending", "ignored": "ignored", "failed": "failed"}
+    assert {ours: counts[theirs] for theirs, ours in names.items()} == dict(found.counts)
+    ignored = await node("callJob", top, job=root, method="getIgnoredChildrenFailures", args=[])
+    assert ignored == {str(key): reason for key, reason in (await job.get_ignored_failures()).items()}
     if state is JobState.FAILED:
         assert job.failed_reason == f"child {ref} failed"
 
@@ -189,3 +194,47 @@ async def test_either_removes_the_other_s_flow(node: Node, queue: toril.Queue, b
     await node("remove", queue.name, job=ours.job.id)
     for each in (queue, below):
         assert not any((await each.get_job_counts()).values())
+
+
+async def test_either_takes_children_from_the_other_s_parent(
+    node: Node, queue: toril.Queue, below: toril.Queue
+) -> None:
+    """One child leaves its parent, the other two are removed; then the parent waits for none."""
+    low = [wire("one", below.name) for _ in range(3)]
+    theirs = await node("flow", flow=wire("sum", queue.name, low))
+    async with toril.FlowProducer(queue.url) as flows:
+        children = [FlowJob("one", below.name) for _ in range(3)]
+        ours = (await flows.add(FlowJob("sum", queue.name, children=children))).job
+        parent = theirs["job"]["id"]
+        assert await below.leave_parent(theirs["children"][0]["job"]["id"])
+        counts = await node("callJob", queue.name, job=parent, method="getDependenciesCount", args=[])
+        assert counts["unprocessed"] == 2
+        assert await queue.remove_pending_children(parent) == 2
+        first = next(iter((await ours.get_dependencies()).pending)).id
+        assert await node("callJob", below.name, job=first, method="removeChildDependency", args=[])
+        assert (await ours.get_dependencies()).counts["pending"] == 2
+        await node("callJob", queue.name, job=ours.id, method="removeUnprocessedChildren", args=[])
+        for job_id in (parent, ours.id):
+            assert await queue.get_state(job_id) == JobState.WAITING
+        assert (await below.get_job_counts())["waiting"] == 2
+
+
+@pytest.mark.parametrize("producer", ["node", "toril"])
+async def test_defaults_of_a_flow_s_queues_are_read_by_both(
+    node: Node, queue: toril.Queue, below: toril.Queue, producer: str
+) -> None:
+    if producer == "node":
+        kept = {"defaultJobOptions": {"attempts": 4, "removeOnFail": {"count": 3}}}
+        flow = wire("sum", queue.name, [wire("one", below.name, priority=2)])
+        await node("flow", flow=flow, opts={"queuesOptions": {below.name: kept}})
+    else:
+        keep = toril.Keep(count=3)
+        defaults: dict[str, toril.JobKeywords] = {below.name: {"attempts": 4, "keep_failed": keep}}
+        async with toril.FlowProducer(queue.url, defaults=defaults) as flows:
+            await flows.add(FlowJob("sum", queue.name, children=[FlowJob("one", below.name, priority=2)]))
+    (child,) = await below.get_jobs("prioritized")
+    assert (child.options.attempts, child.options.keep_failed) == (4, toril.Keep(count=3))
+    opts = (await node("get", below.name, job=child.id))["opts"]
+    assert (opts["attempts"], opts["removeOnFail"], opts["priority"]) == (4, {"count": 3}, 2)
+    (top,) = await queue.get_jobs("waiting-children")
+    assert top.options.attempts == 1

@@ -47,7 +47,7 @@ class Producing(Steering):
             ParentMissing, ParentTaken: see `parent` in `JobOptions`.
             NotReplicated: the URL asks for replicas, and too few had the job in time.
         """
-        new = self._with_defaults(NewJob(name, data, **options))
+        new = self.with_defaults(NewJob(name, data, **options))
         if new.options.parent is not None:
             return (await self._add_children([new]))[0]
         arguments = add_arguments(new)
@@ -59,8 +59,8 @@ class Producing(Steering):
         added, now = await future
         return self.made(new, added, now, arguments)
 
-    def _with_defaults(self, new: NewJob) -> NewJob:
-        """Put the queue's defaults where the job's option is what it is without being given."""
+    def with_defaults(self, new: NewJob) -> NewJob:
+        """Put the queue's defaults where the job's option is what it is without being given; for toril itself."""
         if self._defaults == _PLAIN:
             return new
         given = {
@@ -106,7 +106,7 @@ class Producing(Steering):
             ParentMissing, ParentTaken: of jobs with a `parent`; such jobs are all added or none.
         """
         if self._defaults != _PLAIN:
-            jobs = [self._with_defaults(job) for job in jobs]
+            jobs = [self.with_defaults(job) for job in jobs]
         if any(job.options.parent is not None for job in jobs):
             return await self._add_children(jobs)
         arguments = [add_arguments(job) for job in jobs]

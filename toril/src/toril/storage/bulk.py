@@ -28,9 +28,15 @@ class BulkStore:
 
     async def page(self, state: str, start: int, end: int, ascending: bool) -> list[tuple[str, Fields]]:
         """Read jobs of one state, by the name of its key."""
-        reply = await self._run("read_jobs", state, start, end, "1" if ascending else "0")
+        reply = await self._run("read_jobs", state, start, end, "1" if ascending else "0", "0")
         assert isinstance(reply, list)
         return [(reply[i].decode("utf-8", "replace"), pair(reply[i + 1])) for i in range(0, len(reply), 2)]
+
+    async def ids(self, state: str, start: int, end: int, ascending: bool) -> list[str]:
+        """Read the ids of jobs of one state, by the name of its key."""
+        reply = await self._run("read_jobs", state, start, end, "1" if ascending else "0", "1")
+        assert isinstance(reply, list)
+        return [job_id.decode("utf-8", "replace") for job_id in reply]
 
     async def counts(self) -> dict[str, int]:
         """Count the jobs of each state, at one instant."""

@@ -1,7 +1,8 @@
 --[[ Read a page of jobs of one state.
   KEYS    the queue's keys, see include/keys.lua
   ARGV    [1] base  [2] state's key name  [3] first  [4] last  [5] '1' oldest or next first
-  Returns {id, {field, value, …}, …}; a job that was removed meanwhile is left out
+          [6] '1' their ids alone
+  Returns {id, {field, value, …}, …}, without those that have no hash; or {id, …}
   Bound   the page asked for
 ]]
 --- @include "keys"
@@ -20,6 +21,9 @@ if ARGV[2] == 'wait' or ARGV[2] == 'active' then
   end
 else
   ids = call(ascending and 'ZRANGE' or 'ZREVRANGE', key, first, last)
+end
+if ARGV[6] == '1' then
+  return ids
 end
 local jobs = {}
 for _, job_id in ipairs(ids) do
