@@ -11,12 +11,9 @@ import pytest
 
 import toril
 
+from ..begins import begins, windows
+
 Running = Callable[..., contextlib.AbstractAsyncContextManager[toril.Worker]]
-
-
-def most_within(starts: list[float], window: float) -> int:
-    """How many starts lie in the fullest window that begins with a start."""
-    return max(sum(first <= other < first + window for other in starts) for first in starts)
 
 
 async def test_limits_are_set_read_and_removed(queue: toril.Queue) -> None:
@@ -54,12 +51,13 @@ async def test_a_limit_that_cannot_be_meant_is_refused(queue: toril.Queue, max: 
 async def test_a_rate_limit_lets_so_many_begin_and_no_worker_sleeps_on(
     queue: toril.Queue, running: Running, own: bool
 ) -> None:
-    starts: list[float] = []
     done = asyncio.Event()
+    left = 12
 
     async def handler(job: toril.Job) -> None:
-        starts.append(time.monotonic())
-        if len(starts) == 12:
+        nonlocal left
+        left -= 1
+        if left == 0:
             done.set()
 
     options: dict[str, object] = {"limiter": toril.RateLimit(4, 0.4)} if own else {}
@@ -69,9 +67,10 @@ async def test_a_rate_limit_lets_so_many_begin_and_no_worker_sleeps_on(
         await queue.add_many([toril.NewJob("x") for _ in range(12)])
         async with asyncio.timeout(10):
             await done.wait()
-    # A job begins in its handler a little after it began for the server, so the bounds are loose.
-    assert most_within(starts, 0.35) == 4
-    assert 0.75 <= starts[-1] - starts[0] < 2.0
+    starts = await begins(queue)
+    counts = windows(starts, 400)
+    assert (sum(counts), max(counts)) == (12, 4)
+    assert 800 <= starts[-1] - starts[0] < 2000
 
 
 async def test_a_handler_that_was_told_to_wait_stops_all_workers(

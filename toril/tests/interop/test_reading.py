@@ -84,7 +84,8 @@ async def fill(side: str, node: Node, queue: toril.Queue) -> None:
         await node("flow", flow={"name": "x", "queueName": queue.name, "data": [1], "children": [child]})
         await node("add", queue.name, job="fail", data={}, opts={"attempts": 2, "jobId": "bad"})
         await node("add", queue.name, job="x", data=None, opts=low)
-        await node("add", queue.name, job="x", data="text", opts={"deduplication": {"id": "k", "ttl": 60_000}})
+        throttled = {"deduplication": {"id": "k", "ttl": 60_000}}
+        await node("add", queue.name, job="x", data="text", opts=throttled)
         await node("schedule", queue.name, scheduler="s", repeat={"every": 3_600_000, "limit": 2}, job="tick")
     else:
         async with toril.FlowProducer(queue.url) as flows:

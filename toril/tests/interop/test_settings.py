@@ -79,22 +79,22 @@ async def test_a_prefix_is_the_same_to_both(
     valkey_url: str, node_packages: None, queue_name: str, prefix: str
 ) -> None:
     low = f"{queue_name}-low"
-    async with driving(str(urlsplit(valkey_url).port), prefix) as node:
-        async with (
-            toril.Queue(queue_name, valkey_url, prefix=prefix) as queue,
-            toril.FlowProducer(valkey_url, prefix="elsewhere") as flows,
-        ):
-            await node("work", queue_name)
-            await node("work", low)
-            child = toril.FlowJob("one", low, {}, prefix=prefix)
-            flow = await flows.add(toril.FlowJob("sum", queue_name, 1, children=[child], prefix=prefix))
-            assert await queue.wait(flow.job.id, 15) == 2
-            added = await node("add", queue_name, job="x", data={}, opts={})
-            assert await queue.wait(added["id"], 15) == {"by": "node", "data": {}}
-            assert (await node("get", queue_name, job=flow.job.id))["prefix"] == prefix
-            found = await flows.get(queue_name, flow.job.id, prefix=prefix)
-            assert found is not None
-            assert found.children[0].job.ref == toril.JobRef(low, flow.children[0].job.id, prefix)
+    async with (
+        driving(str(urlsplit(valkey_url).port), prefix) as node,
+        toril.Queue(queue_name, valkey_url, prefix=prefix) as queue,
+        toril.FlowProducer(valkey_url, prefix="elsewhere") as flows,
+    ):
+        await node("work", queue_name)
+        await node("work", low)
+        child = toril.FlowJob("one", low, {}, prefix=prefix)
+        flow = await flows.add(toril.FlowJob("sum", queue_name, 1, children=[child], prefix=prefix))
+        assert await queue.wait(flow.job.id, 15) == 2
+        added = await node("add", queue_name, job="x", data={}, opts={})
+        assert await queue.wait(added["id"], 15) == {"by": "node", "data": {}}
+        assert (await node("get", queue_name, job=flow.job.id))["prefix"] == prefix
+        found = await flows.get(queue_name, flow.job.id, prefix=prefix)
+        assert found is not None
+        assert found.children[0].job.ref == toril.JobRef(low, flow.children[0].job.id, prefix)
 
 
 @pytest.mark.parametrize("side", ["node", "toril"])

@@ -60,7 +60,7 @@ class Producing(Steering):
         return self.made(new, added, now, arguments)
 
     def with_defaults(self, new: NewJob) -> NewJob:
-        """Put the queue's defaults where the job's option is what it is without being given; for toril itself."""
+        """Put the queue's defaults where the job says nothing; for toril's own modules."""
         if self._defaults == _PLAIN:
             return new
         given = {
