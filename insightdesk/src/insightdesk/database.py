@@ -16,6 +16,7 @@ from sqlalchemy import DateTime, Enum, ForeignKey, MetaData, Text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
 
+from insightdesk import tenancy
 from insightdesk.settings import get_settings
 
 CONNECT_TIMEOUT = 3
@@ -95,8 +96,12 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:
-        """A session in one transaction: committed at the end of the block, rolled back on an exception."""
+        """A session in one transaction: committed at the end of the block, rolled back on an exception.
+
+        It reaches what the running request or job may reach; see ``insightdesk.tenancy``.
+        """
         async with self._sessions() as session, session.begin():
+            await tenancy.restrict(session)
             yield session
 
     async def close(self) -> None:

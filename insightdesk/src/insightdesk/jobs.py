@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import toril
 from insightdesk.settings import get_settings
+from insightdesk.tenancy import confine_job
 
 __all__ = ["HIGH", "LOW", "MEDIUM", "Preset", "app", "delivery_key"]
 
@@ -29,7 +30,7 @@ HIGH = Preset(attempts=5, backoff=toril.Backoff.exponential(30.0, jitter=0.1), p
 MEDIUM = Preset(attempts=3, backoff=toril.Backoff.exponential(60.0, jitter=0.1), priority=5)
 LOW = Preset(attempts=2, backoff=toril.Backoff.exponential(300.0, jitter=0.1), priority=10)
 
-app = toril.Toril(get_settings().valkey_url, name="insightdesk")
+app = toril.Toril(get_settings().valkey_url, name="insightdesk", middleware=[confine_job])
 
 
 def delivery_key(job: toril.Job) -> str:

@@ -17,6 +17,7 @@ from insightdesk.pages import routes as pages_routes
 from insightdesk.realtime import server as realtime_server
 from insightdesk.reports import routes as reports
 from insightdesk.sla import routes as sla
+from insightdesk.tenancy import RequestBoundary
 from insightdesk.tickets import routes as tickets
 
 __all__ = ["create_app"]
@@ -44,4 +45,5 @@ def create_app() -> FastAPI:
     ):
         app.include_router(router)
     realtime_server.mount(app)
+    app.add_middleware(RequestBoundary)
     return app

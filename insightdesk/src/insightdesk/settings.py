@@ -42,10 +42,11 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
     public_url: str = ""
-    # A random secret signs sessions until the process ends; several API processes need a common one.
+    # A random secret signs links until the process ends; several processes need a common one.
     secret: SecretStr = Field(default_factory=lambda: SecretStr(secrets.token_urlsafe(32)))
     session_hours: float = Field(default=12.0, gt=0)
-    secure_cookies: bool = False
+    # By default cookies are for TLS alone where `public_url` is an https address.
+    secure_cookies: bool | None = None
 
     @field_validator("valkey_url")
     @classmethod
@@ -76,6 +77,13 @@ class Settings(BaseSettings):
     def base_url(self) -> str:
         """The address that links in mails start with, without a slash at its end."""
         return self.public_url or f"http://{self.host}:{self.port}"
+
+    @property
+    def cookies_are_secure(self) -> bool:
+        """Whether browsers may send our cookies over TLS alone."""
+        if self.secure_cookies is None:
+            return self.public_url.startswith("https://")
+        return self.secure_cookies
 
 
 def _checked_url(value: str, schemes: tuple[str, ...], example: str) -> str:

@@ -26,6 +26,19 @@ class Role(StrEnum):
         return self is not Role.CUSTOMER
 
 
+class Scope(StrEnum):
+    """How much of what its user may do a token may do; each includes those before it."""
+
+    READ = "read"
+    WRITE = "write"
+    ADMIN = "admin"
+
+    def covers(self, needed: Scope) -> bool:
+        """Whether this is enough where ``needed`` is asked for."""
+        order = list(Scope)
+        return order.index(self) >= order.index(needed)
+
+
 class Organization(Identified, Base):
     """A tenant. Everything else belongs to one."""
 
@@ -84,9 +97,46 @@ class ApiToken(Owned, Base):
     user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     token_hash: Mapped[str] = mapped_column(unique=True)
     name: Mapped[str] = mapped_column(default="")
+    scope: Mapped[Scope] = mapped_column(text_enum(Scope, "scope"), default=Scope.ADMIN)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
+
+
+class LoginSession(Owned, Base):
+    """A browser that is logged in; only the SHA-256 of its cookie is kept. It ends by being deleted."""
+
+    __tablename__ = "login_sessions"
+
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    token_hash: Mapped[str] = mapped_column(unique=True)
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+
+
+class PasswordReset(Owned, Base):
+    """A link by which a person may choose a new password, once; only its token's SHA-256 is kept."""
+
+    __tablename__ = "password_resets"
+
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    token_hash: Mapped[str] = mapped_column(unique=True)
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+
+
+class LoginAttempt(Identified, Base):
+    """A try to log in that failed or is under way, under one of the keys that limits count.
+
+    Keys are digests: who was tried is not to be read here. Nobody is known yet, so it is no tenant's.
+    """
+
+    __tablename__ = "login_attempts"
+    __table_args__ = (Index("ix_login_attempts_key", "key", "at"),)
+
+    key: Mapped[str]
+    at: Mapped[datetime] = mapped_column(index=True)
 
 
 class AuditEntry(Owned, Base):

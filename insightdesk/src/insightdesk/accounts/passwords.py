@@ -1,9 +1,8 @@
-"""Secrets of people and programs: password hashes, bearer tokens, signed sessions."""
+"""Secrets of people and programs: password hashes, random tokens and what is kept of them."""
 
 from __future__ import annotations
 
 import asyncio
-import base64
 import hashlib
 import hmac
 import secrets
@@ -35,9 +34,9 @@ async def verify_password(password_hash: str | None, password: str) -> bool:
     return await asyncio.to_thread(verify) and password_hash is not None
 
 
-def new_token() -> str:
-    """A bearer token of 256 random bits."""
-    return TOKEN_PREFIX + secrets.token_urlsafe(32)
+def new_token(prefix: str = TOKEN_PREFIX) -> str:
+    """256 random bits, which nobody guesses."""
+    return prefix + secrets.token_urlsafe(32)
 
 
 def token_hash(token: str) -> str:
@@ -45,20 +44,11 @@ def token_hash(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def sign_session(secret: str, user_id: str, expires_at: int) -> str:
-    """A cookie's value: who, until when (Unix seconds), and our signature."""
-    payload = base64.urlsafe_b64encode(f"{user_id}|{expires_at}".encode()).decode()
-    return f"{payload}.{_signature(secret, payload)}"
+def csrf_token(session_token: str) -> str:
+    """What a page of this session proves itself with; it tells nothing of the session's own token."""
+    return hmac.new(session_token.encode(), b"csrf", hashlib.sha256).hexdigest()
 
 
-def read_session(secret: str, cookie: str, now: float) -> str | None:
-    """The user id of a cookie that we signed and that has not expired (``now``: Unix seconds)."""
-    payload, _, signature = cookie.partition(".")
-    if not hmac.compare_digest(signature.encode(), _signature(secret, payload).encode()):
-        return None
-    user_id, _, expires_at = base64.urlsafe_b64decode(payload).decode().partition("|")
-    return user_id if now < int(expires_at) else None
-
-
-def _signature(secret: str, payload: str) -> str:
-    return hmac.new(secret.encode(), f"session:{payload}".encode(), hashlib.sha256).hexdigest()
+def is_csrf_token(presented: str, session_token: str) -> bool:
+    """Whether ``presented`` is the session's, compared in constant time."""
+    return hmac.compare_digest(presented.encode(), csrf_token(session_token).encode())

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import or_, select
+from sqlalchemy import delete, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from insightdesk.accounts.models import ApiToken, Organization, Role, User
+from insightdesk.accounts.models import ApiToken, LoginSession, Organization, Role, User
 
 
 async def organization_by_slug(session: AsyncSession, slug: str) -> Organization | None:
@@ -23,9 +23,33 @@ async def user_in(session: AsyncSession, organization_id: str, user_id: str) -> 
     )
 
 
-async def active_user(session: AsyncSession, user_id: str) -> User | None:
-    """An active user of any organization."""
-    return await session.scalar(select(User).where(User.id == user_id, User.active))
+async def user_by_session(session: AsyncSession, token_hash: str, now: datetime) -> User | None:
+    """The user of a session that has not ended."""
+    return await session.scalar(
+        select(User)
+        .join(LoginSession, LoginSession.user_id == User.id)
+        .where(LoginSession.token_hash == token_hash, LoginSession.expires_at > now, User.active)
+    )
+
+
+async def delete_session(session: AsyncSession, token_hash: str) -> User | None:
+    """End a session; returns whose it was."""
+    user_id = await session.scalar(
+        delete(LoginSession).where(LoginSession.token_hash == token_hash).returning(LoginSession.user_id)
+    )
+    return await session.get(User, user_id) if user_id else None
+
+
+async def delete_sessions(session: AsyncSession, user_id: str) -> None:
+    """End all sessions of a user."""
+    await session.execute(delete(LoginSession).where(LoginSession.user_id == user_id))
+
+
+async def delete_expired_sessions(session: AsyncSession, user_id: str, now: datetime) -> None:
+    """Forget what has ended by itself."""
+    await session.execute(
+        delete(LoginSession).where(LoginSession.user_id == user_id, LoginSession.expires_at <= now)
+    )
 
 
 async def users_by_email(session: AsyncSession, email: str, slug: str | None) -> Sequence[User]:
@@ -45,18 +69,23 @@ async def user_by_email(session: AsyncSession, organization_id: str, email: str)
     )
 
 
-async def user_by_token(session: AsyncSession, token_hash: str, now: datetime) -> User | None:
-    """The user of a token that is neither expired nor revoked."""
-    return await session.scalar(
-        select(User)
-        .join(ApiToken, ApiToken.user_id == User.id)
-        .where(
-            ApiToken.token_hash == token_hash,
-            ApiToken.revoked_at.is_(None),
-            or_(ApiToken.expires_at.is_(None), ApiToken.expires_at > now),
-            User.active,
+async def token_and_user(
+    session: AsyncSession, token_hash: str, now: datetime
+) -> tuple[ApiToken, User] | None:
+    """A token that is neither expired nor revoked, and its user."""
+    row = (
+        await session.execute(
+            select(ApiToken, User)
+            .join(User, ApiToken.user_id == User.id)
+            .where(
+                ApiToken.token_hash == token_hash,
+                ApiToken.revoked_at.is_(None),
+                or_(ApiToken.expires_at.is_(None), ApiToken.expires_at > now),
+                User.active,
+            )
         )
-    )
+    ).one_or_none()
+    return None if row is None else (row[0], row[1])
 
 
 async def users_with_roles(

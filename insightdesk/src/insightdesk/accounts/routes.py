@@ -2,55 +2,53 @@
 
 from __future__ import annotations
 
-import time
+from fastapi import APIRouter, Depends, Request, Response
 
-from fastapi import APIRouter, Request, Response
-
-from insightdesk.accounts import service
-from insightdesk.accounts.access import SESSION_COOKIE, CurrentAdmin, CurrentPrincipal
+from insightdesk.accounts import service, sessions
+from insightdesk.accounts.access import (
+    CurrentAdmin,
+    CurrentPrincipal,
+    clear_session,
+    not_from_elsewhere,
+    session_token,
+    set_session,
+)
 from insightdesk.accounts.models import Role
-from insightdesk.accounts.passwords import sign_session
 from insightdesk.accounts.schemas import LoginInput, PrincipalView, UserInput, UserView
-from insightdesk.accounts.throttle import LoginThrottle
 from insightdesk.database import transaction
+from insightdesk.kit import clock
 from insightdesk.kit.envelope import Envelope, ok
-from insightdesk.kit.errors import TooMany, Unauthorized
-from insightdesk.settings import get_settings
 
 router = APIRouter(prefix="/api", tags=["accounts"])
-_throttle = LoginThrottle()
 
 
-@router.post("/login")
+def client_address(request: Request) -> str:
+    """Where a request came from."""
+    return request.client.host if request.client else ""
+
+
+@router.post("/login", dependencies=[Depends(not_from_elsewhere)])
 async def login(body: LoginInput, request: Request, response: Response) -> Envelope[PrincipalView]:
-    """Open a session: a signed cookie that scripts cannot read."""
-    key = f"{request.client.host if request.client else ''}|{body.email.lower()}"
-    if not _throttle.is_open(key, time.monotonic()):
-        raise TooMany("too many failed logins; try again in five minutes")
-    try:
-        async with transaction() as session:
-            principal = await service.login(session, body.email, body.password, body.organization)
-    except Unauthorized:
-        _throttle.record_failure(key, time.monotonic())
-        raise
-    _throttle.forget(key)
-    settings = get_settings()
-    lifetime = int(settings.session_hours * 3600)
-    response.set_cookie(
-        SESSION_COOKIE,
-        sign_session(settings.secret.get_secret_value(), principal.user_id, int(time.time()) + lifetime),
-        max_age=lifetime,
-        httponly=True,
-        samesite="lax",
-        secure=settings.secure_cookies,
+    """Open a session: a cookie that scripts cannot read."""
+    opened = await sessions.log_in(
+        body.email,
+        body.password,
+        body.organization,
+        address=client_address(request),
+        presented=session_token(request),
+        now=clock.now(),
     )
-    return ok(PrincipalView.model_validate(principal))
+    set_session(response, opened)
+    return ok(PrincipalView.model_validate(opened.principal))
 
 
 @router.post("/logout")
-async def logout(response: Response) -> Envelope[None]:
-    """Close the browser's session."""
-    response.delete_cookie(SESSION_COOKIE, httponly=True, samesite="lax")
+async def logout(principal: CurrentPrincipal, request: Request, response: Response) -> Envelope[None]:
+    """End the browser's session."""
+    if token := session_token(request):
+        async with transaction() as session:
+            await sessions.log_out(session, token)
+    clear_session(response)
     return ok(None)
 
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from insightdesk.accounts import passwords, repository
-from insightdesk.accounts.models import ApiToken, AuditEntry, Organization, Role, User
+from insightdesk.accounts.models import ApiToken, AuditEntry, Organization, Role, Scope, User
 from insightdesk.email.jobs import send_welcome
 from insightdesk.kit.errors import Forbidden, Invalid, Unauthorized
 from toril import outbox
+
+LAST_USED_STEP = timedelta(minutes=1)
+"""How exactly a token's last use is known: not each request is to write a row."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,7 @@ class Principal:
     role: Role
     name: str
     email: str
+    scope: Scope = Scope.ADMIN
 
     @classmethod
     def of(cls, user: User) -> Principal:
@@ -33,9 +37,17 @@ class Principal:
         return cls(user.id, user.organization_id, user.role, user.name, user.email)
 
     def require(self, *roles: Role) -> None:
-        """Raise Forbidden unless the role is one of ``roles``."""
+        """Raise Forbidden unless the role is one of ``roles``. What is for administrators alone a token may
+        do only with the scope ``admin``."""
         if self.role not in roles:
             raise Forbidden(f"this needs the role {' or '.join(roles)}")
+        if roles == (Role.ADMIN,):
+            self.require_scope(Scope.ADMIN)
+
+    def require_scope(self, needed: Scope) -> None:
+        """Raise Forbidden unless the token's scope covers ``needed``; a session's always does."""
+        if not self.scope.covers(needed):
+            raise Forbidden(f"this needs a token with the scope {needed}, and this one has {self.scope}")
 
 
 async def create_organization(session: AsyncSession, name: str, slug: str) -> Organization:
@@ -82,9 +94,15 @@ async def create_user(
 
 
 async def issue_token(
-    session: AsyncSession, user: User, *, now: datetime, name: str = "", lifetime: timedelta | None = None
+    session: AsyncSession,
+    user: User,
+    *,
+    now: datetime,
+    name: str = "",
+    lifetime: timedelta | None = None,
+    scope: Scope = Scope.ADMIN,
 ) -> str:
-    """A new bearer token, shown this once."""
+    """A new bearer token, shown this once. It does what its user's role and ``scope`` both allow."""
     token = passwords.new_token()
     session.add(
         ApiToken(
@@ -92,6 +110,8 @@ async def issue_token(
             user_id=user.id,
             token_hash=passwords.token_hash(token),
             name=name,
+            scope=scope,
+            created_at=now,
             expires_at=now + lifetime if lifetime else None,
         )
     )
@@ -100,38 +120,18 @@ async def issue_token(
 
 
 async def principal_of_token(session: AsyncSession, token: str, now: datetime) -> Principal:
-    """Who holds ``token``.
+    """Who holds ``token``, and how much of what he may do it may do.
 
     Raises:
         Unauthorized: It is unknown, expired or revoked.
     """
-    user = await repository.user_by_token(session, passwords.token_hash(token), now)
-    if user is None:
+    found = await repository.token_and_user(session, passwords.token_hash(token), now)
+    if found is None:
         raise Unauthorized("the token is unknown, expired or revoked")
-    return Principal.of(user)
-
-
-async def principal_of_session(session: AsyncSession, user_id: str) -> Principal:
-    """Who a valid session cookie belongs to."""
-    user = await repository.active_user(session, user_id)
-    if user is None:
-        raise Unauthorized("the session has ended; log in again")
-    return Principal.of(user)
-
-
-async def login(session: AsyncSession, email: str, password: str, organization: str | None) -> Principal:
-    """Prove an address and a password.
-
-    Raises:
-        Unauthorized: They do not belong together; it is not said which was wrong.
-    """
-    users = await repository.users_by_email(session, email, organization)
-    for user in users:
-        if await passwords.verify_password(user.password_hash, password):
-            return Principal.of(user)
-    if not users:
-        await passwords.verify_password(None, password)
-    raise Unauthorized("e-mail or password is wrong")
+    kept, user = found
+    if kept.last_used_at is None or now - kept.last_used_at > LAST_USED_STEP:
+        kept.last_used_at = now
+    return replace(Principal.of(user), scope=kept.scope)
 
 
 async def find_user(session: AsyncSession, organization_id: str, user_id: str) -> User | None:
@@ -188,6 +188,20 @@ def audit(
             action=action,
             subject_type=subject_type,
             subject_id=subject_id,
+            details=details,
+        )
+    )
+
+
+def audit_unproven(session: AsyncSession, user: User, action: str, **details: object) -> None:
+    """Note in this transaction what was tried in the name of ``user``, by nobody knows whom."""
+    session.add(
+        AuditEntry(
+            organization_id=user.organization_id,
+            actor_id=None,
+            action=action,
+            subject_type="user",
+            subject_id=user.id,
             details=details,
         )
     )

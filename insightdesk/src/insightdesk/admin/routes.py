@@ -13,6 +13,7 @@ from insightdesk.admin.schemas import DeliveryDetail, DeliveryView
 from insightdesk.database import database, transaction
 from insightdesk.kit.envelope import Envelope, ok
 from insightdesk.kit.pagination import Page, PageQuery
+from insightdesk.tenancy import everyone
 
 router = APIRouter(tags=["admin"])
 
@@ -26,7 +27,8 @@ async def healthy() -> dict[str, str]:
 @router.get("/ready")
 async def ready() -> Response:
     """Whether every part is there; 503 and which is not, if one is missing."""
-    parts = await health.readiness(database())
+    with everyone():
+        parts = await health.readiness(database())
     wrong = [f"{name} {state}" for name, state in parts.items() if state != "ok"]
     if wrong:
         return JSONResponse({"success": False, "error": "; ".join(wrong), "data": parts}, 503)

@@ -11,7 +11,9 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.exc import OperationalError
 
+from insightdesk import tenancy
 from insightdesk.database import CONNECT_TIMEOUT, sqlalchemy_url
+from insightdesk.tables import metadata
 
 # Any number that nothing else on the server takes: processes that start together migrate in turn.
 _LOCK = 7_246_353_118
@@ -59,6 +61,7 @@ def migrate(database_url: str) -> None:
             config = _config()
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+            tenancy.install(connection, metadata)
     except OperationalError as error:
         raise DatabaseUnreachable(f"cannot reach PostgreSQL: {_reason(error)}") from None
     finally:

@@ -8,7 +8,7 @@ from http.cookies import CookieError, SimpleCookie
 import socketio  # type: ignore[import-untyped]  # ships no types
 from fastapi import FastAPI
 
-from insightdesk.accounts.access import SESSION_COOKIE, authenticate
+from insightdesk.accounts.access import SESSION_COOKIE, authenticate, cookie_name
 from insightdesk.kit.errors import DeskError
 from insightdesk.realtime.emitter import manager, room
 from insightdesk.settings import get_settings
@@ -44,7 +44,7 @@ def mount(app: FastAPI) -> None:
 
 def _session_cookie(header: str) -> str | None:
     try:
-        morsel = SimpleCookie(header).get(SESSION_COOKIE)
+        morsel = SimpleCookie(header).get(cookie_name(SESSION_COOKIE))
     except CookieError:
         return None
     return morsel.value if morsel else None

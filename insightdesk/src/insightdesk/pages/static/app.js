@@ -5,8 +5,11 @@ const $ = (selector, root = document) => root.querySelector(selector);
 let chosen = null; // address of the fragment in the detail pane
 let skew = 0; // seconds that the server's clock is ahead of ours
 
-async function send(path, body) {
-  const answer = await fetch(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+// What each request that changes something must carry besides the session's cookie.
+const csrf = () => document.cookie.match(/(?:^|; )(?:__Host-)?insightdesk_csrf=([0-9a-f]+)/)?.[1] ?? "";
+
+async function send(path, body, method = "POST") {
+  const answer = await fetch(path, { method, headers: { "Content-Type": "application/json", "X-CSRF-Token": csrf() }, body: JSON.stringify(body) });
   const envelope = await answer.json().catch(() => ({}));
   if (!answer.ok) throw new Error(envelope.error || `The server answered ${answer.status}.`);
   return envelope.data;
