@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import typing
 from dataclasses import dataclass
+from functools import lru_cache
 
 import toril
+from insightdesk.kit.redaction import PRIVATE
 from insightdesk.settings import get_settings
 from insightdesk.tenancy import confine_job
 
-__all__ = ["HIGH", "LOW", "MEDIUM", "Preset", "app", "delivery_key"]
+__all__ = ["HIGH", "LOW", "MEDIUM", "Preset", "app", "declared_fields", "delivery_key"]
 
 
 @dataclass(frozen=True)
@@ -42,3 +45,26 @@ def delivery_key(job: toril.Job) -> str:
     if job.id.isdecimal() and job.timestamp is not None:
         return f"{job.queue}:{job.id}:{job.timestamp.timestamp():.3f}"
     return f"{job.queue}:{job.id}"
+
+
+@lru_cache(maxsize=256)
+def declared_fields(queue: str, name: str) -> dict[str, bool] | None:
+    """The fields of a job's type by their names on the wire, and whether each is `Private`.
+
+    Returns:
+        None if no such type is declared.
+    """
+    import insightdesk.worker  # noqa: F401 - it declares every job, and needs this module first
+
+    for definition in app.definitions:
+        if (definition.queue, definition.name) == (queue, name):
+            hints = typing.get_type_hints(definition.handler, include_extras=True)
+            names = definition.payload.wire_names
+            return {wire: _is_private(hints[parameter]) for parameter, wire in names.items()}
+    return None
+
+
+def _is_private(hint: object) -> bool:
+    if PRIVATE in getattr(hint, "__metadata__", ()):
+        return True
+    return any(_is_private(part) for part in typing.get_args(hint))

@@ -12,6 +12,7 @@ from insightdesk.accounts import routes as accounts
 from insightdesk.accounts import team_routes as teams
 from insightdesk.admin import routes as admin
 from insightdesk.database import close_database
+from insightdesk.dead_letters import routes as dead_letters
 from insightdesk.kit.errors import install_error_handlers
 from insightdesk.pages import routes as pages_routes
 from insightdesk.realtime import server as realtime_server
@@ -41,6 +42,7 @@ def create_app() -> FastAPI:
         sla.router,
         reports.router,
         admin.router,
+        dead_letters.router,
         pages_routes.router,
     ):
         app.include_router(router)

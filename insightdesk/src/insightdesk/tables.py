@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import insightdesk.accounts.models
 import insightdesk.admin.models
+import insightdesk.dead_letters.models
 import insightdesk.email.models
 import insightdesk.realtime.models
 import insightdesk.sla.models

@@ -11,6 +11,7 @@ import insightdesk.schedules
 import insightdesk.sla.jobs  # noqa: F401 - imported for its registrations
 from insightdesk.admin.heartbeat import run_heartbeat
 from insightdesk.database import close_database, database
+from insightdesk.dead_letters.recorder import run_recorders
 from insightdesk.jobs import app
 from insightdesk.queues import QUEUES
 from insightdesk.settings import get_settings
@@ -40,6 +41,10 @@ async def run_worker(concurrency: int | None = None) -> None:
     beside = {
         asyncio.create_task(relay.run(), name="outbox relay"),
         asyncio.create_task(run_heartbeat(database()), name="heartbeat"),
+        asyncio.create_task(
+            run_recorders(database(), get_settings().valkey_url, [spec.name for spec in QUEUES]),
+            name="recorders of failures",
+        ),
     }
     try:
         # Whatever of these ends with an error ends the process: none may be missing unnoticed.

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import delete, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
 from insightdesk.accounts.models import ApiToken, LoginSession, Organization, Role, User
 
@@ -99,3 +100,16 @@ async def users_with_roles(
             .order_by(User.id)
         )
     ).all()
+
+
+async def organization_ids(session: AsyncSession, ids: Collection[str]) -> Sequence[str]:
+    """Those of the ids that are an organization's."""
+    return (await session.scalars(select(Organization.id).where(Organization.id.in_(ids)))).all()
+
+
+async def owners_by(
+    session: AsyncSession, column: InstrumentedAttribute[str], values: Collection[str]
+) -> Sequence[tuple[str, str]]:
+    """(value, organization) for each user who has one of the values in `column`, active or not."""
+    query = select(column, User.organization_id).where(column.in_(values))
+    return [(value, organization) for value, organization in await session.execute(query)]

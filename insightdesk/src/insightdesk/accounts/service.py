@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -165,11 +165,32 @@ async def staff_ids(session: AsyncSession, organization_id: str) -> set[str]:
     return {user.id for user in staff}
 
 
-def _by_organization(users: Collection[User]) -> dict[str, set[str]]:
+async def existing_organizations(session: AsyncSession, ids: Collection[str]) -> set[str]:
+    """Those of the ids that are an organization's."""
+    return set(await repository.organization_ids(session, ids)) if ids else set()
+
+
+async def organizations_of_users(session: AsyncSession, ids: Collection[str]) -> dict[str, set[str]]:
+    """The organization of each of these users that exists."""
+    return _grouped(await repository.owners_by(session, User.id, ids)) if ids else {}
+
+
+async def organizations_of_addresses(
+    session: AsyncSession, addresses: Collection[str]
+) -> dict[str, set[str]]:
+    """All organizations that know each of these addresses, which are in lower case."""
+    return _grouped(await repository.owners_by(session, User.email, addresses)) if addresses else {}
+
+
+def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, set[str]]:
     found: dict[str, set[str]] = defaultdict(set)
-    for user in users:
-        found[user.organization_id].add(user.id)
+    for value, organization_id in pairs:
+        found[value].add(organization_id)
     return found
+
+
+def _by_organization(users: Collection[User]) -> dict[str, set[str]]:
+    return _grouped((user.organization_id, user.id) for user in users)
 
 
 def audit(
@@ -181,27 +202,42 @@ def audit(
     **details: object,
 ) -> None:
     """Note in this transaction what ``actor`` did."""
-    session.add(
-        AuditEntry(
-            organization_id=actor.organization_id,
-            actor_id=actor.user_id,
-            action=action,
-            subject_type=subject_type,
-            subject_id=subject_id,
-            details=details,
-        )
-    )
+    _note(session, actor.organization_id, actor.user_id, action, subject_type, subject_id, details)
+
+
+def audit_operator(
+    session: AsyncSession,
+    organization_id: str,
+    action: str,
+    subject_type: str,
+    subject_id: str,
+    **details: object,
+) -> None:
+    """Note in this transaction what the installation's operator did to an organization's things."""
+    _note(session, organization_id, None, action, subject_type, subject_id, details)
 
 
 def audit_unproven(session: AsyncSession, user: User, action: str, **details: object) -> None:
     """Note in this transaction what was tried in the name of ``user``, by nobody knows whom."""
+    _note(session, user.organization_id, None, action, "user", user.id, details)
+
+
+def _note(
+    session: AsyncSession,
+    organization_id: str,
+    actor_id: str | None,
+    action: str,
+    subject_type: str,
+    subject_id: str,
+    details: dict[str, object],
+) -> None:
     session.add(
         AuditEntry(
-            organization_id=user.organization_id,
-            actor_id=None,
+            organization_id=organization_id,
+            actor_id=actor_id,
             action=action,
-            subject_type="user",
-            subject_id=user.id,
+            subject_type=subject_type,
+            subject_id=subject_id,
             details=details,
         )
     )

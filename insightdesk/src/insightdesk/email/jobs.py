@@ -9,6 +9,7 @@ from insightdesk.email import producing
 from insightdesk.email.delivery import deliver
 from insightdesk.email.kinds import NotificationKind
 from insightdesk.jobs import HIGH, app, delivery_key
+from insightdesk.kit.redaction import Private
 
 __all__ = ["deliver_mail", "send_email", "send_ticket_notification", "send_welcome"]
 
@@ -43,10 +44,10 @@ async def deliver_mail(delivery_id: str) -> None:
 )
 async def send_email(
     job: toril.Job,
-    to: str,
-    subject: str,
+    to: Private[str],
+    subject: Private[str],
     template: str,
-    data: dict[str, Any],
+    data: Private[dict[str, Any]],
     organization_id: str | None = None,
 ) -> None:
     """Sends one mail from a named template."""
@@ -63,7 +64,7 @@ async def send_email(
     keep_completed=_KEEP_COMPLETED,
     keep_failed=_KEEP_FAILED,
 )
-async def send_welcome(job: toril.Job, user_id: str, email: str, name: str) -> None:
+async def send_welcome(job: toril.Job, user_id: str, email: Private[str], name: Private[str]) -> None:
     """Greets a new user."""
     await producing.send_welcome(delivery_key(job), user_id, email, name)
 

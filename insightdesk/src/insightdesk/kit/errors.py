@@ -4,6 +4,7 @@ DeskError
 ├── NotFound       404  it is not there, or not for this caller's eyes
 ├── Unauthorized   401  no valid token or session
 ├── Forbidden      403  the role is not enough
+├── Conflict       409  it has been done already, or cannot be done in this state
 ├── Invalid        422  the input does not fit the rules
 ├── TooMany        429  try later
 └── Unavailable    503  a server that we need cannot be reached
@@ -49,6 +50,12 @@ class Forbidden(DeskError):
     """The caller's role is not enough."""
 
     status = 403
+
+
+class Conflict(DeskError):
+    """It has been done already, or cannot be done in this state."""
+
+    status = 409
 
 
 class Invalid(DeskError):

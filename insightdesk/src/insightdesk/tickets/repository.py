@@ -107,3 +107,9 @@ async def add_participants(
 async def participant_ids(session: AsyncSession, ticket_id: str) -> set[str]:
     """Who is told of what happens on a ticket."""
     return set(await session.scalars(select(Participant.user_id).where(Participant.ticket_id == ticket_id)))
+
+
+async def owners(session: AsyncSession, ticket_ids: Collection[str]) -> Sequence[tuple[str, str]]:
+    """(ticket, organization) for each of the tickets that exists."""
+    query = select(Ticket.id, Ticket.organization_id).where(Ticket.id.in_(ticket_ids))
+    return [(value, organization) for value, organization in await session.execute(query)]
