@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 import toril
 from insightdesk.accounts import service as accounts
+from insightdesk.email import service as email
 from insightdesk.tickets import service as tickets
 
 __all__ = ["organizations_of"]
@@ -29,10 +31,10 @@ _MOST = 20  # references of one kind in one payload that are looked at
 async def organizations_of(session: AsyncSession, payloads: Sequence[toril.Json]) -> list[str | None]:
     """The organization of each payload; None where it tells nobody's, or several.
 
-    An address counts only where nothing else tells, and only if one organization alone knows it. Four
+    An address counts only where nothing else tells, and only if one organization alone knows it. Five
     queries, however many payloads.
     """
-    wanted: dict[str, set[str]] = {"organization": set(), "ticket": set(), "user": set(), "address": set()}
+    wanted: dict[str, set[str]] = defaultdict(set)
     found = [[*_references(payload)] for payload in payloads]
     for references in found:
         for kind, value in references:
@@ -40,6 +42,7 @@ async def organizations_of(session: AsyncSession, payloads: Sequence[toril.Json]
     organizations = await accounts.existing_organizations(session, wanted["organization"])
     known: dict[str, dict[str, set[str]]] = {
         "organization": {each: {each} for each in organizations},
+        "delivery": await email.organizations_of_deliveries(session, wanted["delivery"]),
         "ticket": await tickets.organizations_of_tickets(session, wanted["ticket"]),
         "user": await accounts.organizations_of_users(session, wanted["user"]),
         "address": await accounts.organizations_of_addresses(session, wanted["address"]),
@@ -60,6 +63,7 @@ def _references(payload: toril.Json) -> Iterator[tuple[str, str]]:
         return
     fields = (
         ("organization", ("organizationId",)),
+        ("delivery", ("deliveryId",)),
         ("ticket", ("ticketId",)),
         ("user", _USERS),
         ("address", _ADDRESSES),

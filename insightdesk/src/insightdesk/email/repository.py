@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -27,6 +28,7 @@ __all__ = [
     "organization_exists",
     "organization_name",
     "organization_of_address",
+    "owners",
     "store",
     "ticket_facts",
     "user_with_address",
@@ -201,3 +203,11 @@ async def finish(
         .where(Delivery.id == delivery_id, Delivery.state != DeliveryState.SENT)
         .values(state=state, error=error, sent_at=datetime.now(UTC) if state is DeliveryState.SENT else None)
     )
+
+
+async def owners(session: AsyncSession, delivery_ids: Collection[str]) -> Sequence[tuple[str, str, str]]:
+    """(delivery, organization, template) for each of the deliveries that exists."""
+    query = select(Delivery.id, Delivery.organization_id, Delivery.template).where(
+        Delivery.id.in_(delivery_ids)
+    )
+    return [(found, organization, template) for found, organization, template in await session.execute(query)]

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 import toril
+from insightdesk.email import repository
 from insightdesk.email.composing import stage
 from insightdesk.email.jobs import deliver_mail
 from insightdesk.email.registry import find
 from insightdesk.jobs import LOW
 from toril import outbox
 
-__all__ = ["queue_mail"]
+__all__ = ["organizations_of_deliveries", "queue_mail", "templates_of_deliveries"]
 
 
 async def queue_mail(
@@ -56,3 +57,15 @@ async def queue_mail(
         if find(template).bulk:
             job = job.options(attempts=LOW.attempts, backoff=LOW.backoff, priority=LOW.priority)
         await outbox.enqueue(session, deliver_mail.queue, job.new_job(delivery_id=staged.delivery_id))
+
+
+async def organizations_of_deliveries(session: AsyncSession, ids: Collection[str]) -> dict[str, set[str]]:
+    """The organization of each of these deliveries that exists; for no person's eyes."""
+    found = await repository.owners(session, ids) if ids else []
+    return {delivery: {organization} for delivery, organization, _ in found}
+
+
+async def templates_of_deliveries(session: AsyncSession, ids: Collection[str]) -> dict[str, str]:
+    """The template of each of these deliveries that exists."""
+    found = await repository.owners(session, ids) if ids else []
+    return {delivery: template for delivery, _, template in found}
