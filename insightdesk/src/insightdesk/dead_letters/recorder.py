@@ -37,7 +37,7 @@ _BATCH = 200  # events of one transaction
 _SAVE = 5.0  # seconds after which the cursor is saved though nothing failed
 _STANDBY = 5.0  # seconds between two tries to become the one that works
 # Any number that nothing else on the server takes.
-_LOCK = 7_246_353_119
+_LOCK = 7_246_353_127
 _TROUBLE = (toril.ConnectionFailed, toril.ServerRefused, SQLAlchemyError, OSError, TimeoutError)
 
 
