@@ -20,6 +20,8 @@ from insightdesk.reports import routes as reports
 from insightdesk.sla import routes as sla
 from insightdesk.tenancy import RequestBoundary
 from insightdesk.tickets import routes as tickets
+from insightdesk.tickets import tags
+from insightdesk.tickets.auto_close import routes as auto_close
 
 __all__ = ["create_app"]
 
@@ -39,6 +41,8 @@ def create_app() -> FastAPI:
         accounts.router,
         teams.router,
         tickets.router,
+        tags.router,
+        auto_close.router,
         sla.router,
         reports.router,
         admin.router,

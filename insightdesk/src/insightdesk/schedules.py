@@ -9,5 +9,7 @@ from __future__ import annotations
 import toril
 from insightdesk.jobs import app
 from insightdesk.sla.jobs import scan_sla
+from insightdesk.tickets.auto_close.jobs import auto_close_scan
 
 app.schedule("sla-scan", toril.Cron("*/5 * * * *", tz="UTC"), scan_sla)
+app.schedule("auto-close", toril.Cron("0 * * * *", tz="UTC"), auto_close_scan)

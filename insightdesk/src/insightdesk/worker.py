@@ -8,7 +8,8 @@ import asyncio
 import insightdesk.email.jobs
 import insightdesk.realtime.jobs
 import insightdesk.schedules
-import insightdesk.sla.jobs  # noqa: F401 - imported for its registrations
+import insightdesk.sla.jobs
+import insightdesk.tickets.auto_close.jobs  # noqa: F401 - imported for its registrations
 from insightdesk.admin.heartbeat import run_heartbeat
 from insightdesk.database import close_database, database
 from insightdesk.dead_letters.recorder import run_recorders

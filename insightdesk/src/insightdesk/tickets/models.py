@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint, func
+from sqlalchemy import ARRAY, ForeignKey, Index, Text, UniqueConstraint, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from insightdesk.database import Base, Owned, text_enum
@@ -41,6 +41,13 @@ class Visibility(StrEnum):
     INTERNAL = "internal"
 
 
+NO_AUTO_CLOSE = "no-auto-close"
+"""The tag of a ticket that stays resolved until a person closes it."""
+
+AUTO_CLOSABLE = text(f"status = 'resolved' AND NOT tags @> ARRAY['{NO_AUTO_CLOSE}'::text]")
+"""The tickets that may close by themselves: the condition of a partial index, word for word."""
+
+
 class Ticket(Owned, Base):
     """What a customer asks for."""
 
@@ -50,6 +57,7 @@ class Ticket(Owned, Base):
         Index("ix_tickets_recent", "organization_id", "created_at"),
         Index("ix_tickets_customer", "customer_id"),
         Index("ix_tickets_assignee", "assignee_id"),
+        Index("ix_tickets_auto_close", "resolved_at", "id", postgresql_where=AUTO_CLOSABLE),
     )
 
     number: Mapped[int]
@@ -64,6 +72,12 @@ class Ticket(Owned, Base):
     resolved_at: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]
     closed_reason: Mapped[str | None]
+    # When the customer was last told that the ticket will close by itself.
+    close_warned_at: Mapped[datetime | None]
+    follow_up_of: Mapped[str | None] = mapped_column(
+        ForeignKey("tickets.id", ondelete="SET NULL"), index=True
+    )
+    tags: Mapped[list[str]] = mapped_column(ARRAY(Text), default=list, server_default=text("'{}'"))
 
 
 class Message(Owned, Base):

@@ -61,11 +61,14 @@ async def tickets(
     *,
     customer_id: str | None,
     status: TicketStatus | None,
+    tag: str | None,
 ) -> tuple[Sequence[Ticket], int]:
     """A page of tickets, newest first, and how many there are in all."""
     conditions = [Ticket.organization_id == organization_id, _readable(customer_id)]
     if status is not None:
         conditions.append(Ticket.status == status)
+    if tag is not None:
+        conditions.append(Ticket.tags.contains([tag]))
     total = await session.scalar(select(func.count()).select_from(Ticket).where(*conditions))
     rows = await session.scalars(
         select(Ticket)

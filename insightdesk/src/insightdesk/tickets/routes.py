@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from insightdesk.accounts.access import CurrentPrincipal
@@ -17,6 +18,7 @@ from insightdesk.sla.schemas import ClockView
 from insightdesk.tickets import service
 from insightdesk.tickets.models import Ticket, TicketStatus
 from insightdesk.tickets.schemas import (
+    TAG_LIMIT,
     MessageInput,
     MessageView,
     TicketDetail,
@@ -48,11 +50,14 @@ async def create_ticket(body: TicketInput, principal: CurrentPrincipal) -> Envel
 
 @router.get("")
 async def list_tickets(
-    principal: CurrentPrincipal, page: PageQuery, status: TicketStatus | None = None
+    principal: CurrentPrincipal,
+    page: PageQuery,
+    status: TicketStatus | None = None,
+    tag: Annotated[str | None, Query(max_length=TAG_LIMIT)] = None,
 ) -> Envelope[Page[TicketView]]:
     """Tickets that you may see, newest first."""
     async with transaction() as session:
-        tickets, total = await service.list_tickets(session, principal, page, status)
+        tickets, total = await service.list_tickets(session, principal, page, status, tag)
         views = await _views(session, tickets)
     return ok(Page(items=views, total=total, page=page.page, page_size=page.page_size))
 

@@ -10,11 +10,14 @@ from insightdesk.kit.schema import Input, Schema
 from insightdesk.sla.schemas import ClockView
 from insightdesk.tickets.models import Priority, TicketStatus, Visibility
 
+SUBJECT_LIMIT = 300
+TAG_LIMIT = 50
+
 
 class TicketInput(Input):
     """A new ticket. Staff may name the customer; a customer opens his own."""
 
-    subject: str = Field(min_length=1, max_length=300)
+    subject: str = Field(min_length=1, max_length=SUBJECT_LIMIT)
     body: str = Field(min_length=1, max_length=100_000)
     priority: Priority = Priority.NORMAL
     customer_id: str | None = None
@@ -64,13 +67,16 @@ class TicketView(Schema):
     resolved_at: datetime | None
     closed_at: datetime | None
     closed_reason: str | None
+    follow_up_of: str | None
+    tags: list[str]
     sla: list[ClockView] = Field(default_factory=list)
 
 
 class MessageView(Schema):
-    """Something said on a ticket."""
+    """Something said on a ticket; a late reply may stand on a follow-up of the ticket that it was sent to."""
 
     id: str
+    ticket_id: str
     author_id: str
     body: str
     visibility: Visibility

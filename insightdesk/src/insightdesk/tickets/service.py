@@ -18,9 +18,11 @@ from insightdesk.kit.pagination import PageRequest
 from insightdesk.sla import service as sla
 from insightdesk.sla.models import Metric
 from insightdesk.tickets import notices, repository
+from insightdesk.tickets.auto_close import service as auto_close
+from insightdesk.tickets.auto_close.models import LateReply
 from insightdesk.tickets.models import Message, Ticket, TicketStatus, Visibility
 from insightdesk.tickets.notices import Notice
-from insightdesk.tickets.schemas import MessageInput, TicketInput, TicketPatch
+from insightdesk.tickets.schemas import SUBJECT_LIMIT, MessageInput, TicketInput, TicketPatch
 
 
 async def create_ticket(
@@ -67,17 +69,26 @@ async def create_ticket(
 
 
 async def list_tickets(
-    session: AsyncSession, reader: Principal, page: PageRequest, status: TicketStatus | None
+    session: AsyncSession,
+    reader: Principal,
+    page: PageRequest,
+    status: TicketStatus | None,
+    tag: str | None = None,
 ) -> tuple[Sequence[Ticket], int]:
     """A page of the tickets that the reader may see, and how many there are."""
     return await repository.tickets(
-        session, reader.organization_id, page, customer_id=_restriction(reader), status=status
+        session, reader.organization_id, page, customer_id=_restriction(reader), status=status, tag=tag
     )
 
 
 async def get_ticket(session: AsyncSession, reader: Principal, ticket_id: str) -> Ticket:
     """One ticket, if the reader may see it."""
     return await _ticket(session, reader, ticket_id, for_update=False)
+
+
+async def lock_ticket(session: AsyncSession, actor: Principal, ticket_id: str) -> Ticket:
+    """One ticket that the actor may see, locked until the transaction ends."""
+    return await _ticket(session, actor, ticket_id, for_update=True)
 
 
 async def get_messages(session: AsyncSession, reader: Principal, ticket_id: str) -> Sequence[Message]:
@@ -91,12 +102,17 @@ async def add_message(
     """Say something on a ticket.
 
     A public word of staff is the first response. A customer's word wakes a ticket that waited on him,
-    and reopens one that was done.
+    and reopens one that was done; where the organization wants it so, his word on a closed ticket begins
+    a new one instead, on which the returned message stands.
     """
     public = wanted.visibility is Visibility.PUBLIC
     if not public and not actor.role.is_staff:
         raise Forbidden("internal notes are for staff")
     ticket = await _ticket(session, actor, ticket_id, for_update=True)
+    if ticket.status is TicketStatus.CLOSED and not actor.role.is_staff:
+        rules = await auto_close.rules(session, ticket.organization_id)
+        if rules.late_reply is LateReply.FOLLOW_UP:
+            return await _follow_up(session, actor, ticket, wanted.body, now)
     message = _message(ticket, actor, wanted.body, wanted.visibility, now)
     session.add(message)
     ticket.updated_at = now
@@ -123,6 +139,21 @@ async def add_message(
         ],
     )
     return message
+
+
+async def _follow_up(
+    session: AsyncSession, customer: Principal, closed: Ticket, body: str, now: datetime
+) -> Message:
+    """Open a ticket that goes on where a closed one ended; returns its first message."""
+    wanted = TicketInput(subject=_follow_up_subject(closed.subject), body=body, priority=closed.priority)
+    ticket = await create_ticket(session, customer, wanted, now)
+    ticket.follow_up_of = closed.id
+    [message] = await repository.messages(session, ticket.id, internal=False)
+    return message
+
+
+def _follow_up_subject(subject: str) -> str:
+    return subject if subject.startswith("Re: ") else f"Re: {subject}"[:SUBJECT_LIMIT]
 
 
 async def update_ticket(

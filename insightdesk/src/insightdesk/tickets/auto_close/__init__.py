@@ -1,0 +1,1 @@
+"""Resolved tickets close by themselves after a while, and what a late reply to one does."""

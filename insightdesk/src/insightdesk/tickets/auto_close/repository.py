@@ -1,0 +1,125 @@
+"""Set-based statements of auto-close: each closes or warns a bounded batch, whoever runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, DateTime, Interval, case, func, literal, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from insightdesk.tickets.auto_close.models import DEFAULT_AFTER_DAYS, AutoCloseSettings, LateReply
+from insightdesk.tickets.models import AUTO_CLOSABLE, Ticket, TicketStatus
+
+
+@dataclass(frozen=True)
+class Touched:
+    """A ticket that a statement changed, and whom it concerns."""
+
+    ticket_id: str
+    customer_id: str
+    assignee_id: str | None
+
+
+async def settings_of(session: AsyncSession, organization_id: str) -> AutoCloseSettings | None:
+    """The organization's own rules, if it has any."""
+    return await session.get(AutoCloseSettings, organization_id)
+
+
+async def put_settings(
+    session: AsyncSession, organization_id: str, after_days: int | None, late_reply: LateReply
+) -> None:
+    """Set the organization's rules."""
+    values = {"after_days": after_days, "late_reply": late_reply}
+    statement = insert(AutoCloseSettings).values(organization_id=organization_id, **values)
+    await session.execute(statement.on_conflict_do_update(index_elements=["organization_id"], set_=values))
+
+
+def _after_days() -> ColumnElement[int | None]:
+    return case(
+        (AutoCloseSettings.organization_id.is_(None), DEFAULT_AFTER_DAYS), else_=AutoCloseSettings.after_days
+    )
+
+
+def _closes_at() -> ColumnElement[datetime]:
+    """The moment at which a resolved ticket closes; NULL where the organization wants none closed.
+
+    Days are counted as 24 hours: PostgreSQL's own days would follow the session's time zone.
+    """
+    wait: ColumnElement[timedelta] = func.make_interval(0, 0, 0, 0, _after_days() * 24, type_=Interval())
+    return Ticket.resolved_at + wait
+
+
+def _at(moment: datetime) -> ColumnElement[datetime]:
+    return literal(moment, DateTime(timezone=True))
+
+
+async def close_due(session: AsyncSession, now: datetime, reason: str, limit: int) -> Sequence[Touched]:
+    """Close the tickets that have been resolved for long enough, those resolved first first.
+
+    A ticket that another transaction holds is left to it: if it is not reopened there, the next scan
+    closes it. One that was reopened a moment ago no longer fits the condition, which is looked at again
+    once the row is locked.
+    """
+    due = (
+        select(Ticket.id)
+        .outerjoin(AutoCloseSettings, AutoCloseSettings.organization_id == Ticket.organization_id)
+        .where(AUTO_CLOSABLE, _closes_at() < _at(now))
+        .order_by(Ticket.resolved_at, Ticket.id)
+        .limit(limit)
+        .with_for_update(of=Ticket, skip_locked=True, key_share=True)
+        .cte("due")
+    )
+    return await _close(session, Ticket.id.in_(select(due.c.id)), now, reason)
+
+
+async def close_one(session: AsyncSession, ticket_id: str, now: datetime, reason: str) -> Sequence[Touched]:
+    """Close this ticket if it is resolved and not exempt."""
+    return await _close(session, Ticket.id == ticket_id, now, reason)
+
+
+async def _close(
+    session: AsyncSession, which: ColumnElement[bool], now: datetime, reason: str
+) -> Sequence[Touched]:
+    rows = await session.execute(
+        update(Ticket)
+        .where(which, AUTO_CLOSABLE)
+        .values(status=TicketStatus.CLOSED, closed_at=now, closed_reason=reason, updated_at=now)
+        .returning(Ticket.id, Ticket.customer_id, Ticket.assignee_id)
+        .execution_options(synchronize_session=False)
+    )
+    return [Touched(*row) for row in rows]
+
+
+async def mark_warned(
+    session: AsyncSession, now: datetime, notice: timedelta, limit: int
+) -> Sequence[Touched]:
+    """Mark the tickets that close within ``notice`` and whose customer has not been told so.
+
+    Where the wait is no longer than the notice, the mail that told of the solution has just said it.
+    """
+    due = (
+        select(Ticket.id)
+        .outerjoin(AutoCloseSettings, AutoCloseSettings.organization_id == Ticket.organization_id)
+        .where(
+            AUTO_CLOSABLE,
+            _after_days() > notice.days,
+            _closes_at() < _at(now + notice),
+            _closes_at() >= _at(now),
+            or_(Ticket.close_warned_at.is_(None), Ticket.close_warned_at < Ticket.resolved_at),
+        )
+        .order_by(Ticket.resolved_at, Ticket.id)
+        .limit(limit)
+        .with_for_update(of=Ticket, skip_locked=True, key_share=True)
+        .cte("due")
+    )
+    rows = await session.execute(
+        update(Ticket)
+        .where(Ticket.id.in_(select(due.c.id)), AUTO_CLOSABLE)
+        .values(close_warned_at=now)
+        .returning(Ticket.id, Ticket.customer_id, Ticket.assignee_id)
+        .execution_options(synchronize_session=False)
+    )
+    return [Touched(*row) for row in rows]
