@@ -105,6 +105,16 @@ _ALL = (
         "Ticket closed: {{ ticket.subject }}",
         {**_SEEN_BY_CLEO, "ticket": {**_TICKET, "status": "closed"}},
     ),
+    MailTemplate(
+        "auto_close_warning",
+        "Your ticket closes soon: {{ ticket.subject }}",
+        {
+            **_SEEN_BY_CLEO,
+            "ticket": {**_TICKET, "status": "resolved"},
+            "closes_on": "Friday, 27 November 2026",
+        },
+        optional=True,
+    ),
     _notification(
         NotificationKind.SLA_WARNING,
         "SLA deadline is near: {{ ticket.subject }}",

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from insightdesk.accounts.models import Organization, User
 from insightdesk.email.service import queue_mail
 from insightdesk.kit.local_time import say_day, zone_of
+from insightdesk.settings import get_settings
 from insightdesk.tickets.auto_close import service
 from insightdesk.tickets.models import Ticket, TicketStatus
 
@@ -26,7 +27,7 @@ async def send(session: AsyncSession, ticket_id: str) -> None:
     ).one_or_none()
     if row is None:
         return
-    ticket, customer, zone = row.tuple()
+    ticket, customer, zone = row
     rules = await service.rules(session, ticket.organization_id)
     if ticket.status is not TicketStatus.RESOLVED or ticket.resolved_at is None or rules.after_days is None:
         return
@@ -43,6 +44,7 @@ async def send(session: AsyncSession, ticket_id: str) -> None:
                 "subject": ticket.subject,
                 "status": ticket.status.value,
                 "priority": ticket.priority.value,
+                "url": f"{get_settings().base_url}/?ticket={ticket.id}",
             },
             "closes_on": say_day(closes_at.astimezone(zone_of(zone)).date()),
         },
