@@ -43,7 +43,7 @@ def _after_days() -> ColumnElement[int | None]:
     )
 
 
-def _closes_at() -> ColumnElement[datetime]:
+def _closes_at() -> ColumnElement[datetime | None]:
     """The moment at which a resolved ticket closes; NULL where the organization wants none closed.
 
     Days are counted as 24 hours: PostgreSQL's own days would follow the session's time zone.
