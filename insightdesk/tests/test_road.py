@@ -18,6 +18,7 @@ from insightdesk.admin.heartbeat import beat
 from insightdesk.database import database, transaction
 from insightdesk.email.models import Delivery, DeliveryState
 from insightdesk.kit import clock
+from insightdesk.schedules import SCHEDULES
 from insightdesk.settings import get_settings
 from insightdesk.sla import service as sla
 from insightdesk.sla.models import Metric, SlaBreach
@@ -154,6 +155,6 @@ async def test_ready_when_all_is_there(api: httpx.AsyncClient, valkey_url: str) 
 
 def test_every_schedule_reaches_a_handler() -> None:
     handled = {(definition.queue, definition.name) for definition in app.definitions}
-    assert "sla-scan" in app.schedules
+    assert set(app.schedules) == {schedule.id for schedule in SCHEDULES}
     assert {(queue, job.name) for _, queue, job in app.schedules.values()} <= handled
     assert {queue for _, queue, _ in app.schedules.values()} <= set(queue_limits())

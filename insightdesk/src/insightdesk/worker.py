@@ -7,7 +7,8 @@ import asyncio
 # Each import registers its module's jobs; a jobs.py that is missing here does not run.
 import insightdesk.email.jobs
 import insightdesk.realtime.jobs
-import insightdesk.schedules
+import insightdesk.reports.digest.jobs
+import insightdesk.reports.weekly.jobs
 import insightdesk.sla.jobs
 import insightdesk.tickets.auto_close.jobs  # noqa: F401 - imported for its registrations
 from insightdesk.admin.heartbeat import run_heartbeat
@@ -15,8 +16,11 @@ from insightdesk.database import close_database, database
 from insightdesk.dead_letters.recorder import run_recorders
 from insightdesk.jobs import app
 from insightdesk.queues import QUEUES
+from insightdesk.schedules import declare
 from insightdesk.settings import get_settings
 from toril import outbox
+
+declare(app)
 
 __all__ = ["app", "queue_limits", "run_worker"]
 

@@ -17,6 +17,11 @@ async def organization_by_slug(session: AsyncSession, slug: str) -> Organization
     return await session.scalar(select(Organization).where(Organization.slug == slug))
 
 
+async def time_zone(session: AsyncSession, organization_id: str) -> str | None:
+    """The name of the organization's time zone."""
+    return await session.scalar(select(Organization.time_zone).where(Organization.id == organization_id))
+
+
 async def user_in(session: AsyncSession, organization_id: str, user_id: str) -> User | None:
     """An active user, if he belongs to the organization."""
     return await session.scalar(

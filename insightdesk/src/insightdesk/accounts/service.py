@@ -159,6 +159,16 @@ async def admin_ids(session: AsyncSession, organization_ids: Collection[str]) ->
     return _by_organization(await repository.users_with_roles(session, organization_ids, [Role.ADMIN]))
 
 
+async def ids_with_role(session: AsyncSession, organization_id: str, role: Role) -> set[str]:
+    """The organization's active people of one role."""
+    return {user.id for user in await repository.users_with_roles(session, [organization_id], [role])}
+
+
+async def time_zone(session: AsyncSession, organization_id: str) -> str | None:
+    """The name of the organization's time zone; None when there is no such organization."""
+    return await repository.time_zone(session, organization_id)
+
+
 async def staff_ids(session: AsyncSession, organization_id: str) -> set[str]:
     """All who work for the organization."""
     staff = await repository.users_with_roles(session, [organization_id], [Role.ADMIN, Role.AGENT])

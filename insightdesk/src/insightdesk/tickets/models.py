@@ -49,6 +49,10 @@ AUTO_CLOSABLE = text(f"status = 'resolved' AND NOT tags @> ARRAY['{NO_AUTO_CLOSE
 """The tickets that may close by themselves: the condition of a partial index, word for word."""
 
 
+UNSOLVED = text("status IN ('open', 'pending')")
+"""The tickets that somebody still works on: the condition of a partial index, word for word."""
+
+
 class Ticket(Owned, Base):
     """What a customer asks for."""
 
@@ -58,6 +62,10 @@ class Ticket(Owned, Base):
         Index("ix_tickets_recent", "organization_id", "created_at"),
         Index("ix_tickets_customer", "customer_id"),
         Index("ix_tickets_assignee", "assignee_id"),
+        Index(
+            "ix_tickets_unsolved", "organization_id", "assignee_id", "created_at", postgresql_where=UNSOLVED
+        ),
+        Index("ix_tickets_resolved", "organization_id", "resolved_at"),
         Index("ix_tickets_auto_close", "resolved_at", "id", postgresql_where=AUTO_CLOSABLE),
     )
 

@@ -1,0 +1,1 @@
+"""Runs at a time of each organization's own zone, each once a local day."""
