@@ -189,6 +189,14 @@ def add_arguments(new: NewJob) -> AddArguments:
     )
 
 
+def addressed(arguments: AddArguments, job_id: str, data: str) -> AddArguments:
+    """The same job under an id, and with data that is JSON already. One that has an id keeps it."""
+    own, name, _, options, delay, priority, lifo, key, ttl, flags = arguments
+    if not own:
+        options = f'{options[:-1]},"jobId":{encode_json(job_id, "job_id")}}}'
+    return own or job_id, name, data, options, delay, priority, lifo, key, ttl, flags
+
+
 def flow_arguments(base: str, new: NewJob, parent_place: int, has_children: bool) -> FlowArguments:
     """Write one job as add_flow.lua reads it; `base` is what its queue's keys begin with.
 

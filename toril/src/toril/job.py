@@ -148,7 +148,8 @@ def _deadline(value: float | timedelta | datetime | None) -> float | datetime | 
     return checked
 
 
-def _check_id(job_id: str) -> None:
+def check_id(job_id: str) -> None:
+    """Check a job's own id. Raises InvalidOption."""
     valid_text(job_id, "job_id")
     if len(job_id) > 512:
         raise InvalidOption("job_id must have at most 512 characters")
@@ -178,7 +179,7 @@ def _check(
     keep_traces: int | None = None,
 ) -> JobOptions:
     if job_id is not None:
-        _check_id(job_id)
+        check_id(job_id)
     if backoff is not None and not isinstance(backoff, Backoff):
         backoff = Backoff.fixed(backoff)
     limit = None if timeout is None else seconds(timeout, "timeout")

@@ -1,0 +1,11 @@
+"""Transactional enqueue on PostgreSQL (extra: toril[outbox]).
+
+Jobs are written to a table in the caller's own transaction; a relay moves committed rows to the
+server. A job's id is its row's id, so a row that was sent twice is still one job.
+"""
+
+from .relay import OutboxRelay
+from .table import CHANNEL, outbox_table
+from .writing import Executor, enqueue
+
+__all__ = ["CHANNEL", "Executor", "OutboxRelay", "enqueue", "outbox_table"]
