@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from ..errors import TorilError
+from .telling import told
 
 try:
     import typer
@@ -16,11 +16,7 @@ def main() -> None:
     """Run the command."""
     if typer is None:
         sys.exit("toril: the command needs its extra: pip install 'toril[cli]'")
-    from ..processes import Exit
     from .commands import app
 
-    try:
+    with told():
         app()
-    except TorilError as error:
-        print(f"toril: {error}", file=sys.stderr)
-        sys.exit(Exit.of(error))

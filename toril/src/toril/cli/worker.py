@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
-from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ..app import Toril
-from ..errors import InvalidOption
-from ..health import MAX_AGE, HealthMonitor, silence_of
-from ..processes import Exit, Lifeline, Limits, SourceWatch, Supervisor
-from .load import load_app
+from ..health import MAX_AGE, silence_of
+from ..processes import Limits, SourceWatch, Supervisor
 from .run import run
+from .serving import Serving
 
 PROCESSES = "Processes"
 PROBES = "Probes"
@@ -86,16 +85,14 @@ def worker(
     Exit codes: 0 all jobs were finished; 69 the server cannot be reached at the start; 70 a process
     died again and again; 75 jobs were handed back; 78 a wrong module, queue or option; 1 anything else.
     """
-    line = Lifeline.inherited()
-    supervised = line is None and (processes > 1 or reload or max_jobs is not None or max_memory is not None)
-    process = "[%(process)d] " if supervised or line is not None else ""
-    logging.basicConfig(level=logging.INFO, format=f"%(asctime)s {process}%(levelname)s %(message)s")
-    if supervised:
+    work = Serving(target, queue or (), concurrency, drain_timeout, lock_duration, stalled_interval)
+    if processes > 1 or reload or max_jobs is not None or max_memory is not None:
+        logging.basicConfig(level=logging.INFO, format="%(asctime)s [%(process)d] %(levelname)s %(message)s")
         limits = Limits(
             drain_timeout, max_crashes, max_jobs, None if max_memory is None else max_memory << 20
         )
         supervisor = Supervisor(
-            _member_command(target, queue, concurrency, drain_timeout, lock_duration, stalled_interval),
+            work.command(),
             processes,
             limits,
             watch=SourceWatch(reload_dir or [Path.cwd()]) if reload else None,
@@ -105,73 +102,15 @@ def worker(
             max_age=max_age,
         )
         sys.exit(run(supervisor.run()))
-    if line is not None:
-        line.watch(drain_timeout)
-    application = load_app(target)
-    if line is not None:
-        line.on_force(lambda: application.stop(force=True))
-
-    async def serve() -> int:
-        monitor = HealthMonitor(
-            lambda: application.workers,
-            file=liveness_file,
-            port=health_port,
-            host=health_host,
-            max_age=max_age,
-            tell=None if line is None else line.tell,
-        )
-        async with monitor:
-            return await application.run_worker(
-                _limits(application, queue, concurrency),
-                concurrency,
-                drain_timeout=drain_timeout,
-                lock_duration=lock_duration,
-                stalled_interval=stalled_interval,
-                second_signal_forces=line is None,
-            )
-
-    try:
-        handed_back = run(serve())
-    finally:
-        if line is not None:
-            line.close()
-    sys.exit(Exit.HANDED_BACK if handed_back else Exit.DRAINED)
-
-
-def _member_command(
-    target: str,
-    queues: Sequence[str] | None,
-    concurrency: int,
-    drain_timeout: float,
-    lock_duration: float,
-    stalled_interval: float,
-) -> list[str]:
-    options = {
-        "--concurrency": concurrency,
-        "--drain-timeout": drain_timeout,
-        "--lock-duration": lock_duration,
-        "--stalled-interval": stalled_interval,
-    }
-    named = [word for name in queues or () for word in ("--queue", name)]
-    numbers = [str(word) for option in options.items() for word in option]
-    return [sys.executable, "-m", "toril.cli", "worker", target, *named, *numbers]
-
-
-def _limits(application: Toril, queues: Sequence[str] | None, concurrency: int) -> dict[str, int] | None:
-    """Read QUEUE or QUEUE=N; a declared queue may have such a name itself. Raises InvalidOption."""
-    if not queues:
-        return None
-    known = {definition.queue for definition in application.definitions}
-    limits = {}
-    for each in queues:
-        name, _, number = each.rpartition("=")
-        if not name or each in known:
-            limits[each] = concurrency
-        elif number.isdecimal() and int(number) > 0:
-            limits[name] = int(number)
-        else:
-            raise InvalidOption(f"--queue {each}: a concurrency is a whole number from 1")
-    return limits
+    probed = replace(
+        work,
+        liveness_file=None if liveness_file is None else str(liveness_file),
+        health_port=health_port,
+        health_host=health_host,
+        max_age=max_age,
+    )
+    # This process becomes the worker, so that it is rid of all that has read the command line.
+    os.execv(sys.executable, probed.command())
 
 
 def alive(

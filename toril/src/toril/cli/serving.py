@@ -1,0 +1,112 @@
+"""`python -m toril.cli.serving OPTIONS`: a worker's process, which `toril worker` becomes or supervises.
+
+It reads no command line of words. What does so would stay in memory for as long as the worker runs, and is
+a third of such a process: typer, and pydantic, which typer takes where it is installed.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import msgspec
+
+from ..app import Toril
+from ..errors import InvalidOption
+from ..health import MAX_AGE, HealthMonitor
+from ..processes import Exit, Lifeline
+from .load import load_app
+from .run import run
+from .telling import told
+
+MODULE = "toril.cli.serving"
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """What one process of `toril worker` does; its options say what each means."""
+
+    target: str
+    queues: Sequence[str]
+    concurrency: int
+    drain_timeout: float
+    lock_duration: float
+    stalled_interval: float
+    liveness_file: str | None = None
+    health_port: int | None = None
+    health_host: str = "0.0.0.0"
+    max_age: float = MAX_AGE
+
+    def command(self) -> list[str]:
+        """The command of a process that does this."""
+        return [sys.executable, "-m", MODULE, msgspec.json.encode(asdict(self)).decode()]
+
+    def serve(self) -> Exit:
+        """Work until told to stop.
+
+        Raises:
+            InvalidOption: the application, a queue or an option is wrong.
+            ConnectionFailed, ServerRefused: the server cannot be reached at the start, or refuses.
+        """
+        line = Lifeline.inherited()
+        process = "" if line is None else "[%(process)d] "
+        logging.basicConfig(level=logging.INFO, format=f"%(asctime)s {process}%(levelname)s %(message)s")
+        if line is not None:
+            line.watch(self.drain_timeout)
+        application = load_app(self.target)
+        if line is not None:
+            line.on_force(lambda: application.stop(force=True))
+        try:
+            handed_back = run(self._work(application, line))
+        finally:
+            if line is not None:
+                line.close()
+        return Exit.HANDED_BACK if handed_back else Exit.DRAINED
+
+    async def _work(self, application: Toril, line: Lifeline | None) -> int:
+        monitor = HealthMonitor(
+            lambda: application.workers,
+            file=self.liveness_file,
+            port=self.health_port,
+            host=self.health_host,
+            max_age=self.max_age,
+            tell=None if line is None else line.tell,
+        )
+        async with monitor:
+            return await application.run_worker(
+                self._limits(application),
+                self.concurrency,
+                drain_timeout=self.drain_timeout,
+                lock_duration=self.lock_duration,
+                stalled_interval=self.stalled_interval,
+                second_signal_forces=line is None,
+            )
+
+    def _limits(self, application: Toril) -> dict[str, int] | None:
+        """Read QUEUE or QUEUE=N; a declared queue may have such a name itself. Raises InvalidOption."""
+        if not self.queues:
+            return None
+        known = {definition.queue for definition in application.definitions}
+        limits = {}
+        for each in self.queues:
+            name, _, number = each.rpartition("=")
+            if not name or each in known:
+                limits[each] = self.concurrency
+            elif number.isdecimal() and int(number) > 0:
+                limits[name] = int(number)
+            else:
+                raise InvalidOption(f"--queue {each}: a concurrency is a whole number from 1")
+        return limits
+
+
+def main() -> None:
+    """Run the process that the first argument describes."""
+    serving = msgspec.json.decode(sys.argv[1], type=Serving)
+    with told():
+        sys.exit(serving.serve())
+
+
+if __name__ == "__main__":
+    main()
