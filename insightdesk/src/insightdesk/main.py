@@ -17,6 +17,7 @@ from insightdesk.kit.errors import install_error_handlers
 from insightdesk.pages import routes as pages_routes
 from insightdesk.realtime import server as realtime_server
 from insightdesk.reports import routes as reports
+from insightdesk.retention import routes as retention
 from insightdesk.sla import routes as sla
 from insightdesk.tenancy import RequestBoundary
 from insightdesk.tickets import routes as tickets
@@ -45,6 +46,7 @@ def create_app() -> FastAPI:
         auto_close.router,
         sla.router,
         reports.router,
+        retention.router,
         admin.router,
         dead_letters.router,
         pages_routes.router,

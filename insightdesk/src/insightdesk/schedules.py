@@ -62,6 +62,7 @@ SCHEDULES = (
     Schedule("auto-close", "0 * * * *", "ticket-actions", "auto-close-scan"),
     Schedule("daily-digest", EACH_QUARTER, "reports", "daily-digest-scan", local=DAILY_DIGEST),
     Schedule("weekly-report", EACH_QUARTER, "reports", "weekly-report", local=WEEKLY_REPORT),
+    Schedule("archive", "0 3 * * *", "cleanup", "archive", {"action": "archive"}),
 )
 
 

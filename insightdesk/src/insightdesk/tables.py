@@ -8,6 +8,7 @@ import insightdesk.dead_letters.models
 import insightdesk.email.models
 import insightdesk.realtime.models
 import insightdesk.reports.local_runs.models
+import insightdesk.retention.models
 import insightdesk.sla.models
 import insightdesk.tickets.auto_close.models
 import insightdesk.tickets.models  # noqa: F401 - imported for its tables

@@ -9,6 +9,7 @@ import insightdesk.email.jobs
 import insightdesk.realtime.jobs
 import insightdesk.reports.digest.jobs
 import insightdesk.reports.weekly.jobs
+import insightdesk.retention.jobs
 import insightdesk.sla.jobs
 import insightdesk.tickets.auto_close.jobs  # noqa: F401 - imported for its registrations
 from insightdesk.admin.heartbeat import run_heartbeat

@@ -42,7 +42,7 @@ class Delivery(Owned, Base):
     )
 
     user_id: Mapped[str | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
-    ticket_id: Mapped[str | None] = mapped_column(ForeignKey("tickets.id", ondelete="SET NULL"))
+    ticket_id: Mapped[str | None] = mapped_column(ForeignKey("tickets.id", ondelete="SET NULL"), index=True)
     recipient: Mapped[str]
     template: Mapped[str]
     subject: Mapped[str]

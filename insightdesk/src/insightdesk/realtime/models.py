@@ -14,10 +14,13 @@ class Notification(Owned, Base):
     """Something happened on a ticket that concerns a user."""
 
     __tablename__ = "notifications"
-    __table_args__ = (Index("ix_notifications_inbox", "user_id", "created_at"),)
+    __table_args__ = (
+        Index("ix_notifications_inbox", "user_id", "created_at"),
+        Index("ix_notifications_age", "organization_id", "created_at"),
+    )
 
     user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
-    ticket_id: Mapped[str] = mapped_column(ForeignKey("tickets.id", ondelete="CASCADE"))
+    ticket_id: Mapped[str] = mapped_column(ForeignKey("tickets.id", ondelete="CASCADE"), index=True)
     action: Mapped[str]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     read_at: Mapped[datetime | None]

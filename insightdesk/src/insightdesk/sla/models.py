@@ -109,7 +109,7 @@ class SlaBreach(Owned, Base):
     )
 
     ticket_id: Mapped[str] = mapped_column(ForeignKey("tickets.id", ondelete="CASCADE"))
-    clock_id: Mapped[str] = mapped_column(ForeignKey("sla_clocks.id", ondelete="CASCADE"))
+    clock_id: Mapped[str] = mapped_column(ForeignKey("sla_clocks.id", ondelete="CASCADE"), index=True)
     metric: Mapped[Metric] = mapped_column(text_enum(Metric, "metric"))
     cycle: Mapped[int]
     breached_at: Mapped[datetime]

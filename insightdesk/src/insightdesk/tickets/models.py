@@ -65,6 +65,9 @@ class Ticket(Owned, Base):
         Index(
             "ix_tickets_unsolved", "organization_id", "assignee_id", "created_at", postgresql_where=UNSOLVED
         ),
+        Index(
+            "ix_tickets_closed", "organization_id", "closed_at", postgresql_where=text("status = 'closed'")
+        ),
         Index("ix_tickets_resolved", "organization_id", "resolved_at"),
         Index("ix_tickets_auto_close", "resolved_at", "id", postgresql_where=AUTO_CLOSABLE),
     )

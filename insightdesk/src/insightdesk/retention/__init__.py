@@ -1,0 +1,1 @@
+"""How long things are kept, what becomes of old tickets, and the erasure of a person."""
