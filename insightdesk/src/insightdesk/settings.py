@@ -48,6 +48,13 @@ class Settings(BaseSettings):
     # By default cookies are for TLS alone where `public_url` is an https address.
     secure_cookies: bool | None = None
 
+    # Where the operator is told of jobs that failed for good; see docs/helpdesk/dead-letters.md.
+    alert_webhook_url: str = ""
+    alert_webhook_secret: SecretStr = SecretStr("")
+    # Hosts and networks that webhooks may be posted to though they are private, with commas between them.
+    alert_allowed_hosts: str = ""
+    sentry_dsn: SecretStr = SecretStr("")
+
     @field_validator("valkey_url")
     @classmethod
     def _valkey_url(cls, value: str) -> str:
@@ -72,6 +79,16 @@ class Settings(BaseSettings):
     @classmethod
     def _public_url(cls, value: str) -> str:
         return _checked_url(value, ("http", "https"), "https://desk.example.com").rstrip("/") if value else ""
+
+    @field_validator("alert_webhook_url")
+    @classmethod
+    def _alert_webhook_url(cls, value: str) -> str:
+        return _checked_url(value, ("http", "https"), "https://hooks.example.com/desk") if value else ""
+
+    @property
+    def allowed_hosts(self) -> list[str]:
+        """Hosts and networks that webhooks may be posted to though they are private."""
+        return [entry.strip() for entry in self.alert_allowed_hosts.split(",") if entry.strip()]
 
     @property
     def base_url(self) -> str:

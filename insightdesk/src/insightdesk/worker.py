@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 # Each import registers its module's jobs; a jobs.py that is missing here does not run.
+import insightdesk.dead_letters.jobs
 import insightdesk.email.jobs
 import insightdesk.realtime.jobs
 import insightdesk.reports.digest.jobs

@@ -50,6 +50,16 @@ class Principal:
             raise Forbidden(f"this needs a token with the scope {needed}, and this one has {self.scope}")
 
 
+@dataclass(frozen=True)
+class Addressee:
+    """A person whom a mail is for."""
+
+    user_id: str
+    organization_id: str
+    name: str
+    email: str
+
+
 async def create_organization(session: AsyncSession, name: str, slug: str) -> Organization:
     """A new tenant."""
     organization = Organization(name=name, slug=slug)
@@ -167,6 +177,16 @@ async def ids_with_role(session: AsyncSession, organization_id: str, role: Role)
 async def time_zone(session: AsyncSession, organization_id: str) -> str | None:
     """The name of the organization's time zone; None when there is no such organization."""
     return await repository.time_zone(session, organization_id)
+
+
+async def administrators(
+    session: AsyncSession, organization_ids: Collection[str]
+) -> dict[str, list[Addressee]]:
+    """The administrators of each organization, with their addresses."""
+    found: dict[str, list[Addressee]] = defaultdict(list)
+    for user in await repository.users_with_roles(session, organization_ids, [Role.ADMIN]):
+        found[user.organization_id].append(Addressee(user.id, user.organization_id, user.name, user.email))
+    return found
 
 
 async def staff_ids(session: AsyncSession, organization_id: str) -> set[str]:

@@ -68,3 +68,35 @@ class FailureCursor(Base):
     queue: Mapped[str] = mapped_column(primary_key=True)
     cursor: Mapped[str]
     saved_at: Mapped[datetime]
+
+
+class AlertSettings(Base):
+    """How an organization is told of its letters; without a row, by mail to its administrators."""
+
+    __tablename__ = "dead_letter_alert_settings"
+
+    organization_id: Mapped[str] = mapped_column(
+        ForeignKey("organizations.id", ondelete="CASCADE"), primary_key=True
+    )
+    mail: Mapped[bool]
+    webhook_url: Mapped[str | None]
+    webhook_secret: Mapped[str | None]
+
+
+class Alert(Identified, Base):
+    """Somebody is told of a kind of failure, by one of its letters.
+
+    Attributes:
+        owner: the organization's id, or an empty text where the letter is nobody's; with the hour since 1970
+            it makes an alert one.
+    """
+
+    __tablename__ = "dead_letter_alerts"
+    __table_args__ = (UniqueConstraint("owner", "fingerprint", "hour"),)
+
+    owner: Mapped[str]
+    organization_id: Mapped[str | None] = mapped_column(ForeignKey("organizations.id", ondelete="CASCADE"))
+    fingerprint: Mapped[str]
+    letter_id: Mapped[str] = mapped_column(ForeignKey("dead_letters.id", ondelete="CASCADE"), index=True)
+    hour: Mapped[int]
+    raised_at: Mapped[datetime]

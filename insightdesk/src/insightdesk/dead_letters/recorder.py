@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 import toril
 from insightdesk.database import Database
-from insightdesk.dead_letters import repository, service
+from insightdesk.dead_letters import alerts, repository, service
 from insightdesk.dead_letters.capture import Failure, from_event, from_job
 from insightdesk.dead_letters.replaying import replayed_letter
 from insightdesk.kit import clock
@@ -85,6 +85,7 @@ class QueueRecorder:
         now = clock.now()
         async with self._database.transaction() as session:
             made = await service.record(session, failures, now)
+            await alerts.raise_alerts(session, made, now)
             if done:
                 await service.resolve_replayed(session, done, now)
             if cursor is not None:

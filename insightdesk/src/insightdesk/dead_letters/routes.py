@@ -8,8 +8,11 @@ from fastapi import APIRouter, Path, Query
 
 from insightdesk.accounts.access import CurrentAdmin
 from insightdesk.database import transaction
-from insightdesk.dead_letters import service
+from insightdesk.dead_letters import alerts, service
 from insightdesk.dead_letters.schemas import (
+    AlertSettingsInput,
+    AlertSettingsSaved,
+    AlertSettingsView,
     FailedJob,
     FailedJobDetail,
     FailureGroup,
@@ -81,6 +84,24 @@ async def replay_group(body: ReplayInput, admin: CurrentAdmin) -> Envelope[Repla
             session, wanted, admin, clock.now(), per_minute=body.per_minute, dry_run=body.dry_run
         )
     return ok(ReplayPlan(dry_run=body.dry_run, letters=plan.letters, left=plan.left, seconds=plan.seconds))
+
+
+@router.get("/dead-letters/alerts")
+async def get_alert_settings(admin: CurrentAdmin) -> Envelope[AlertSettingsView]:
+    """How the organization is told of failed jobs."""
+    async with transaction() as session:
+        found = await alerts.find_settings(session, admin.organization_id)
+        return ok(AlertSettingsView.model_validate(found))
+
+
+@router.put("/dead-letters/alerts")
+async def put_alert_settings(body: AlertSettingsInput, admin: CurrentAdmin) -> Envelope[AlertSettingsSaved]:
+    """Change how the organization is told: by mail to its administrators, and by a signed webhook."""
+    async with transaction() as session:
+        saved, secret = await alerts.save_settings(
+            session, admin, mail=body.mail, webhook_url=body.webhook_url
+        )
+        return ok(AlertSettingsSaved(mail=saved.mail, webhook_url=saved.webhook_url, webhook_secret=secret))
 
 
 @router.get("/dead-letters/{letter_id}")

@@ -104,3 +104,23 @@ class GroupResolved(Schema):
     """How many letters were open."""
 
     resolved: int
+
+
+class AlertSettingsView(Schema):
+    """How the organization is told of failed jobs."""
+
+    mail: bool
+    webhook_url: str | None
+
+
+class AlertSettingsSaved(AlertSettingsView):
+    """The settings, with the webhook's secret if it is a new one: it is shown this once."""
+
+    webhook_secret: str | None
+
+
+class AlertSettingsInput(Input):
+    """How the organization wants to be told. A new address gets a new secret."""
+
+    mail: bool = True
+    webhook_url: str | None = Field(default=None, min_length=1, max_length=2000)

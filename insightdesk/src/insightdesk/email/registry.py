@@ -83,6 +83,17 @@ _ALL = (
         {"name": "Cleo Customer", "url": "https://desk.example/reset/3f9a2c", "minutes": 30},
         urgent=True,
     ),
+    MailTemplate(
+        "dead_letter_alert",
+        "A job failed for good: {{ job.name }}",
+        {
+            "recipient": {"name": "Ada Admin"},
+            "job": {"queue": "email", "name": "welcome", "attempts": 5},
+            "error": "refused for good: 550 5.1.1 [address]: mailbox unavailable",
+            "failed_at": "2026-11-25 10:30 UTC",
+            "url": "https://desk.example/ui/admin/dead-letters/deeda9127cc3a675",
+        },
+    ),
     _notification(
         NotificationKind.NEW_MESSAGE,
         "New message on ticket: {{ ticket.subject }}",
