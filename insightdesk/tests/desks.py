@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from insightdesk.accounts import service as accounts
+from insightdesk.accounts import tokens as bearer
 from insightdesk.accounts.models import Role, User
 from insightdesk.accounts.service import Principal
 from insightdesk.database import new_id, transaction
@@ -54,6 +55,7 @@ async def make_desk() -> Desk:
                 session, organization.id, email, f"The {role}", role, password="correct horse", welcome=False
             )
             people[role] = user
-            tokens[role] = await accounts.issue_token(session, user, now=clock.now())
+            issued = await bearer.issue(session, user, now=clock.now(), name="test", lifetime=None)
+            tokens[role] = issued.token
     admin, agent, customer = (Principal.of(people[role]) for role in Role)
     return Desk(organization.id, admin, agent, customer, tokens)

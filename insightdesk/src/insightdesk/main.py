@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -10,14 +11,18 @@ from fastapi import FastAPI
 from insightdesk import jobs
 from insightdesk.accounts import routes as accounts
 from insightdesk.accounts import team_routes as teams
+from insightdesk.accounts import token_routes as tokens
 from insightdesk.admin import routes as admin
 from insightdesk.database import close_database
 from insightdesk.dead_letters import routes as dead_letters
-from insightdesk.kit.errors import install_error_handlers
+from insightdesk.kit.errors import documented_errors, install_error_handlers
+from insightdesk.kit.guard import Bounds, SecurityHeaders
 from insightdesk.pages import routes as pages_routes
+from insightdesk.realtime import routes as notifications
 from insightdesk.realtime import server as realtime_server
 from insightdesk.reports import routes as reports
 from insightdesk.retention import routes as retention
+from insightdesk.settings import get_settings
 from insightdesk.sla import routes as sla
 from insightdesk.tenancy import RequestBoundary
 from insightdesk.tickets import routes as tickets
@@ -28,18 +33,30 @@ __all__ = ["create_app"]
 
 
 @asynccontextmanager
-async def _lifespan(_: FastAPI) -> AsyncIterator[None]:
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    sweeping = asyncio.create_task(app.state.screens.run(), name="socket sweep")
     yield
+    sweeping.cancel()
+    await asyncio.wait({sweeping})
     await jobs.app.close()
     await close_database()
 
 
 def create_app() -> FastAPI:
     """The API, the pages and the live notifications as one ASGI application."""
-    app = FastAPI(title="InsightDesk", version="0.1.0", lifespan=_lifespan)
+    # No pages of the framework's own: they fetch scripts from elsewhere.
+    app = FastAPI(
+        title="InsightDesk",
+        version="0.1.0",
+        lifespan=_lifespan,
+        docs_url=None,
+        redoc_url=None,
+        responses=documented_errors(),
+    )
     install_error_handlers(app)
     for router in (
         accounts.router,
+        tokens.router,
         teams.router,
         tickets.router,
         tags.router,
@@ -47,11 +64,15 @@ def create_app() -> FastAPI:
         sla.router,
         reports.router,
         retention.router,
+        notifications.router,
         admin.router,
         dead_letters.router,
         pages_routes.router,
     ):
         app.include_router(router)
-    realtime_server.mount(app)
+    app.state.screens = realtime_server.mount(app)
+    # The last one is the outermost.
     app.add_middleware(RequestBoundary)
+    app.add_middleware(Bounds)
+    app.add_middleware(SecurityHeaders, tls=get_settings().cookies_are_secure)
     return app

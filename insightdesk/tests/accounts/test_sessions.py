@@ -4,47 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 
 import httpx
 import pytest
 import time_machine
+from browsers import PASSWORD, browser, csrf, log_in
 from desks import Desk
 from sqlalchemy import select
 
 from insightdesk.accounts import passwords, throttle
-from insightdesk.accounts.access import CSRF_COOKIE, CSRF_HEADER, SESSION_COOKIE
+from insightdesk.accounts.access import CSRF_HEADER, SESSION_COOKIE
 from insightdesk.accounts.models import AuditEntry, LoginAttempt, LoginSession, Role
 from insightdesk.database import new_id, transaction
 from insightdesk.kit import clock
-from insightdesk.main import create_app
 from insightdesk.settings import get_settings
-
-PASSWORD = "correct horse"
-Browser = Callable[[str], AbstractAsyncContextManager[httpx.AsyncClient]]
-
-
-@pytest.fixture
-def browser(db: None) -> Browser:
-    """Clients with cookies of their own, each at the address that it is given."""
-
-    @asynccontextmanager
-    async def opened(address: str) -> AsyncIterator[httpx.AsyncClient]:
-        transport = httpx.ASGITransport(create_app(), client=(address, 4711))
-        async with httpx.AsyncClient(transport=transport, base_url="http://desk.test") as client:
-            yield client
-
-    return opened
-
-
-async def log_in(client: httpx.AsyncClient, email: str, password: str = PASSWORD) -> httpx.Response:
-    return await client.post("/api/login", json={"email": email, "password": password})
-
-
-def csrf(client: httpx.AsyncClient) -> dict[str, str]:
-    return {CSRF_HEADER: client.cookies[CSRF_COOKIE]}
 
 
 async def actions(desk: Desk) -> Counter[str]:
@@ -107,7 +81,7 @@ async def test_a_cookie_alone_changes_nothing(api: httpx.AsyncClient, desk: Desk
     assert (await api.post("/api/tickets", json=body, headers=csrf(api))).status_code == 201
 
 
-async def test_the_csrf_token_of_another_session_is_refused(browser: Browser, desk: Desk) -> None:
+async def test_the_csrf_token_of_another_session_is_refused(db: None, desk: Desk) -> None:
     async with browser("one") as one, browser("two") as two:
         await log_in(one, desk.agent.email)
         await log_in(two, desk.customer.email)
@@ -136,7 +110,7 @@ async def test_login_takes_nothing_that_a_form_of_another_site_can_send(
         assert "set-cookie" not in response.headers
 
 
-async def test_a_login_leaves_the_planted_session_behind(browser: Browser, desk: Desk) -> None:
+async def test_a_login_leaves_the_planted_session_behind(db: None, desk: Desk) -> None:
     """Session fixation: the attacker plants his own session's cookie, and waits for the victim's login."""
     async with browser("attacker") as attacker, browser("victim") as victim:
         await log_in(attacker, desk.customer.email)
@@ -173,7 +147,7 @@ async def test_a_session_ends_by_itself(api: httpx.AsyncClient, desk: Desk) -> N
 
 
 async def test_many_wrong_passwords_shut_the_door_of_that_account_at_that_address(
-    browser: Browser, desk: Desk
+    db: None, desk: Desk
 ) -> None:
     async with browser("192.0.2.1") as attacker, browser("192.0.2.2") as owner:
         statuses = [
@@ -187,7 +161,7 @@ async def test_many_wrong_passwords_shut_the_door_of_that_account_at_that_addres
             assert (await log_in(attacker, desk.admin.email)).status_code == 200
 
 
-async def test_tries_at_the_same_moment_by_two_processes_count_together(browser: Browser, desk: Desk) -> None:
+async def test_tries_at_the_same_moment_by_two_processes_count_together(db: None, desk: Desk) -> None:
     """Each client has an application of its own, as two processes have; only the database is common."""
     async with browser("192.0.2.3") as one, browser("192.0.2.3") as two:
         tries = [
@@ -198,7 +172,7 @@ async def test_tries_at_the_same_moment_by_two_processes_count_together(browser:
     assert statuses[401] + statuses[429] == 2 * throttle.LIMIT
 
 
-async def test_many_addresses_together_cannot_try_one_account_forever(browser: Browser, desk: Desk) -> None:
+async def test_many_addresses_together_cannot_try_one_account_forever(db: None, desk: Desk) -> None:
     now = clock.now()
     account = throttle.limits("login", f"|{desk.agent.email}", "anywhere")[1]
     async with transaction() as session:
@@ -207,7 +181,7 @@ async def test_many_addresses_together_cannot_try_one_account_forever(browser: B
         assert (await log_in(attacker, desk.agent.email)).status_code == 429
 
 
-async def test_one_address_cannot_try_one_password_on_everybody(browser: Browser, desk: Desk) -> None:
+async def test_one_address_cannot_try_one_password_on_everybody(db: None, desk: Desk) -> None:
     now = clock.now()
     address = f"2001:db8:{new_id()[-4:]}:1::1"
     limit = throttle.limits("login", "anybody", address)[2]

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Depends, Request, Response
 from fastapi.security import APIKeyCookie, HTTPBearer
 
-from insightdesk.accounts import service, sessions
+from insightdesk.accounts import sessions, tokens
 from insightdesk.accounts.models import Role, Scope
 from insightdesk.accounts.passwords import csrf_token, is_csrf_token
 from insightdesk.accounts.service import Principal
@@ -59,7 +59,7 @@ async def authenticate(authorization: str | None, cookie: str | None) -> Princip
             if scheme.lower() != "bearer" or not token.strip():
                 raise Unauthorized("the Authorization header must be `Bearer <token>`")
             async with transaction() as session:
-                return await service.principal_of_token(session, token.strip(), now)
+                return await tokens.principal_of_token(session, token.strip(), now)
         if not cookie:
             raise Unauthorized("log in, or send `Authorization: Bearer <token>`")
         async with transaction() as session:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, or_, select
+from sqlalchemy import ColumnElement, and_, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
-from insightdesk.accounts.models import ApiToken, LoginSession, Organization, Role, User
+from insightdesk.accounts.models import ApiToken, LoginSession, Organization, PasswordReset, Role, User
 
 
 async def organization_by_slug(session: AsyncSession, slug: str) -> Organization | None:
@@ -36,6 +36,26 @@ async def user_by_session(session: AsyncSession, token_hash: str, now: datetime)
         .join(LoginSession, LoginSession.user_id == User.id)
         .where(LoginSession.token_hash == token_hash, LoginSession.expires_at > now, User.active)
     )
+
+
+async def live_proofs(session: AsyncSession, hashes: Collection[str], now: datetime) -> set[str]:
+    """Which of these hashes are of sessions or tokens that have not ended, of active users."""
+    by_session = (
+        select(LoginSession.token_hash)
+        .join(User, User.id == LoginSession.user_id)
+        .where(LoginSession.token_hash.in_(hashes), LoginSession.expires_at > now, User.active)
+    )
+    by_token = (
+        select(ApiToken.token_hash)
+        .join(User, User.id == ApiToken.user_id)
+        .where(ApiToken.token_hash.in_(hashes), _usable(now), User.active)
+    )
+    return set(await session.scalars(by_session.union_all(by_token)))
+
+
+def _usable(now: datetime) -> ColumnElement[bool]:
+    unexpired = or_(ApiToken.expires_at.is_(None), ApiToken.expires_at > now)
+    return and_(ApiToken.revoked_at.is_(None), unexpired)
 
 
 async def delete_session(session: AsyncSession, token_hash: str) -> User | None:
@@ -85,13 +105,96 @@ async def token_and_user(
             .join(User, ApiToken.user_id == User.id)
             .where(
                 ApiToken.token_hash == token_hash,
-                ApiToken.revoked_at.is_(None),
-                or_(ApiToken.expires_at.is_(None), ApiToken.expires_at > now),
+                _usable(now),
                 User.active,
             )
         )
     ).one_or_none()
     return None if row is None else (row[0], row[1])
+
+
+async def tokens(session: AsyncSession, organization_id: str, owner_id: str | None) -> Sequence[ApiToken]:
+    """The organization's tokens that are not revoked, newest first; of one user, or of all (None)."""
+    query = select(ApiToken).where(ApiToken.organization_id == organization_id, ApiToken.revoked_at.is_(None))
+    if owner_id is not None:
+        query = query.where(ApiToken.user_id == owner_id)
+    return (await session.scalars(query.order_by(ApiToken.created_at.desc(), ApiToken.id.desc()))).all()
+
+
+async def tokens_and_owners(session: AsyncSession, organization_id: str) -> Sequence[tuple[ApiToken, str]]:
+    """The organization's tokens that are not revoked, newest first, each with its user's address."""
+    rows = await session.execute(
+        select(ApiToken, User.email)
+        .join(User, User.id == ApiToken.user_id)
+        .where(ApiToken.organization_id == organization_id, ApiToken.revoked_at.is_(None))
+        .order_by(ApiToken.created_at.desc(), ApiToken.id.desc())
+    )
+    return [(token, email) for token, email in rows]
+
+
+async def token(
+    session: AsyncSession, organization_id: str, token_id: str, owner_id: str | None
+) -> ApiToken | None:
+    """A token of the organization; of one user, or of anybody (None). Locked."""
+    query = select(ApiToken).where(ApiToken.id == token_id, ApiToken.organization_id == organization_id)
+    if owner_id is not None:
+        query = query.where(ApiToken.user_id == owner_id)
+    return await session.scalar(query.with_for_update())
+
+
+async def revoke_tokens(session: AsyncSession, user_id: str, now: datetime) -> None:
+    """Take all tokens of a user back."""
+    await session.execute(
+        update(ApiToken)
+        .where(ApiToken.user_id == user_id, ApiToken.revoked_at.is_(None))
+        .values(revoked_at=now)
+    )
+
+
+async def lock_member(session: AsyncSession, organization_id: str, user_id: str) -> User | None:
+    """A user of the organization, active or not. All its administrators are locked with him, so that two
+    who take each other's place away at the same moment are judged one after the other."""
+    rows = await session.scalars(
+        select(User)
+        .where(User.organization_id == organization_id, or_(User.id == user_id, User.role == Role.ADMIN))
+        .order_by(User.id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    )
+    return next((user for user in rows if user.id == user_id), None)
+
+
+async def has_another_admin(session: AsyncSession, organization_id: str, user_id: str) -> bool:
+    """Whether somebody else administers the organization."""
+    query = select(User.id).where(
+        User.organization_id == organization_id, User.role == Role.ADMIN, User.active, User.id != user_id
+    )
+    return await session.scalar(query.limit(1)) is not None
+
+
+async def members(session: AsyncSession, organization_id: str, *, inactive: bool) -> Sequence[User]:
+    """The organization's people, by name; also those who are no longer active, if wanted."""
+    query = select(User).where(User.organization_id == organization_id)
+    if not inactive:
+        query = query.where(User.active)
+    return (await session.scalars(query.order_by(User.name, User.id))).all()
+
+
+async def take_reset(session: AsyncSession, token_hash: str, now: datetime) -> User | None:
+    """Use up a password reset that has not expired; returns whose it was, if he is active."""
+    user_id = await session.scalar(
+        delete(PasswordReset)
+        .where(PasswordReset.token_hash == token_hash, PasswordReset.expires_at > now)
+        .returning(PasswordReset.user_id)
+    )
+    if user_id is None:
+        return None
+    return await session.scalar(select(User).where(User.id == user_id, User.active))
+
+
+async def delete_resets(session: AsyncSession, user_id: str) -> None:
+    """Make all links for a new password useless."""
+    await session.execute(delete(PasswordReset).where(PasswordReset.user_id == user_id))
 
 
 async def users_with_roles(

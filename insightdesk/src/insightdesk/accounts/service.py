@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass
 
+from sqlalchemy import delete, or_, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from insightdesk.accounts import passwords, repository
 from insightdesk.accounts.models import ApiToken, AuditEntry, Organization, Role, Scope, User
 from insightdesk.email.jobs import send_welcome
-from insightdesk.kit.errors import Forbidden, Invalid, Unauthorized
+from insightdesk.kit.errors import Forbidden, Invalid
 from toril import outbox
-
-LAST_USED_STEP = timedelta(minutes=1)
-"""How exactly a token's last use is known: not each request is to write a row."""
 
 
 @dataclass(frozen=True)
@@ -103,47 +100,6 @@ async def create_user(
     return user
 
 
-async def issue_token(
-    session: AsyncSession,
-    user: User,
-    *,
-    now: datetime,
-    name: str = "",
-    lifetime: timedelta | None = None,
-    scope: Scope = Scope.ADMIN,
-) -> str:
-    """A new bearer token, shown this once. It does what its user's role and ``scope`` both allow."""
-    token = passwords.new_token()
-    session.add(
-        ApiToken(
-            organization_id=user.organization_id,
-            user_id=user.id,
-            token_hash=passwords.token_hash(token),
-            name=name,
-            scope=scope,
-            created_at=now,
-            expires_at=now + lifetime if lifetime else None,
-        )
-    )
-    await session.flush()
-    return token
-
-
-async def principal_of_token(session: AsyncSession, token: str, now: datetime) -> Principal:
-    """Who holds ``token``, and how much of what he may do it may do.
-
-    Raises:
-        Unauthorized: It is unknown, expired or revoked.
-    """
-    found = await repository.token_and_user(session, passwords.token_hash(token), now)
-    if found is None:
-        raise Unauthorized("the token is unknown, expired or revoked")
-    kept, user = found
-    if kept.last_used_at is None or now - kept.last_used_at > LAST_USED_STEP:
-        kept.last_used_at = now
-    return replace(Principal.of(user), scope=kept.scope)
-
-
 async def find_user(session: AsyncSession, organization_id: str, user_id: str) -> User | None:
     """An active user of the organization."""
     return await repository.user_in(session, organization_id, user_id)
@@ -221,6 +177,38 @@ def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, set[str]]:
 
 def _by_organization(users: Collection[User]) -> dict[str, set[str]]:
     return _grouped((user.organization_id, user.id) for user in users)
+
+
+async def erase_person(session: AsyncSession, organization_id: str, user_id: str, email: str) -> int:
+    """Take name, address and every proof from a person; the row stays for what refers to it.
+
+    Returns:
+        How many records were changed.
+    """
+    user = await repository.lock_member(session, organization_id, user_id)
+    if user is None:
+        return 0
+    user.name, user.email, user.active, user.password_hash = (
+        "Erased",
+        f"{user_id}@erased.invalid",
+        False,
+        None,
+    )
+    await repository.delete_sessions(session, user_id)
+    await repository.delete_resets(session, user_id)
+    tokens = await session.scalars(delete(ApiToken).where(ApiToken.user_id == user_id).returning(ApiToken.id))
+    # Details may tell where she logged in from, or what she was called.
+    audited = await session.scalars(
+        update(AuditEntry)
+        .where(
+            AuditEntry.organization_id == organization_id,
+            or_(AuditEntry.actor_id == user_id, AuditEntry.subject_id == user_id),
+            AuditEntry.details != {},
+        )
+        .values(details={})
+        .returning(AuditEntry.id)
+    )
+    return 1 + len(tokens.all()) + len(audited.all())
 
 
 def audit(

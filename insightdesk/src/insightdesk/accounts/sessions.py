@@ -6,7 +6,7 @@ one that the browser came with, so that nobody is ever logged in under a token t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -116,3 +116,8 @@ async def log_out(session: AsyncSession, token: str) -> None:
     ended = await repository.delete_session(session, passwords.token_hash(token))
     if ended is not None:
         service.audit(session, Principal.of(ended), "logout", "user", ended.id)
+
+
+async def live_proofs(session: AsyncSession, hashes: Collection[str], now: datetime) -> set[str]:
+    """Which of these hashes are of sessions or tokens by which somebody could come in now."""
+    return await repository.live_proofs(session, hashes, now)

@@ -123,17 +123,48 @@ def token_create(
     role: Annotated[str, typer.Option(help="admin, agent or customer.")],
     org: Annotated[str, typer.Option(help="The organization's short name; made when missing.")] = "default",
     email: Annotated[str | None, typer.Option(help="The user; made when missing.")] = None,
+    scope: Annotated[str, typer.Option(help="read, write or admin: all that the role may do.")] = "admin",
+    days: Annotated[int, typer.Option(min=0, max=3660, help="How long it works; 0: until revoked.")] = 365,
 ) -> None:
     """Print a new bearer token."""
-    from insightdesk.accounts.models import Role
+    from insightdesk.accounts.models import Role, Scope
     from insightdesk.cli.tokens import create_token
-    from insightdesk.migrations import check_migrated
-    from insightdesk.settings import get_settings
 
     if role not in set(Role):
         raise Problem(f"there is no role {role!r}; roles are {', '.join(Role)}")
+    if scope not in set(Scope):
+        raise Problem(f"there is no scope {scope!r}; scopes are {', '.join(Scope)}")
+    _check_database()
+    print(asyncio.run(create_token(Role(role), org, email, Scope(scope), days)))
+
+
+@token_app.command("list")
+def token_list(org: Annotated[str, typer.Option(help="The organization's short name.")] = "default") -> None:
+    """List an organization's tokens that are not revoked."""
+    from insightdesk.cli.tokens import list_tokens
+
+    _check_database()
+    asyncio.run(list_tokens(org))
+
+
+@token_app.command("revoke")
+def token_revoke(
+    token_id: Annotated[str, typer.Argument(help="As `insightdesk token list` shows it.")],
+    org: Annotated[str, typer.Option(help="The organization's short name.")] = "default",
+) -> None:
+    """Take a token back; the next request with it is refused."""
+    from insightdesk.cli.tokens import revoke_token
+
+    _check_database()
+    asyncio.run(revoke_token(org, token_id))
+    print("revoked")
+
+
+def _check_database() -> None:
+    from insightdesk.migrations import check_migrated
+    from insightdesk.settings import get_settings
+
     check_migrated(get_settings().database_url)
-    print(asyncio.run(create_token(Role(role), org, email)))
 
 
 def main() -> None:

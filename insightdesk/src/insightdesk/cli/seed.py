@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from insightdesk.accounts import service as accounts
+from insightdesk.accounts import tokens
 from insightdesk.accounts.models import Role
 from insightdesk.database import transaction
 from insightdesk.kit import clock
@@ -69,8 +70,10 @@ async def seed(data_dir: Path) -> list[Login]:
                 user = await accounts.find_user_by_email(session, organization.id, email)
                 if user is None:
                     continue  # somebody removed this demo user; the others still serve
-                token = await accounts.issue_token(session, user, now=clock.now(), name="insightdesk dev")
-                login = Login(role.value, email, PASSWORD, token)
+                issued = await tokens.issue(
+                    session, user, now=clock.now(), name="insightdesk dev", lifetime=None
+                )
+                login = Login(role.value, email, PASSWORD, issued.token)
             logins.append(login)
     path = _path(data_dir)
     path.touch(mode=0o600)
@@ -81,7 +84,7 @@ async def seed(data_dir: Path) -> list[Login]:
 async def _works(login: Login) -> bool:
     async with transaction() as session:
         try:
-            await accounts.principal_of_token(session, login.token, clock.now())
+            await tokens.principal_of_token(session, login.token, clock.now())
         except Unauthorized:
             return False
     return True

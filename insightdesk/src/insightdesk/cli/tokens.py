@@ -1,21 +1,32 @@
-"""`insightdesk token create`."""
+"""`insightdesk token`: give out, list and take back bearer tokens."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from insightdesk.accounts import service as accounts
-from insightdesk.accounts.models import Role
+from insightdesk.accounts import tokens
+from insightdesk.accounts.models import Organization, Role, Scope
 from insightdesk.cli.problems import Problem
+from insightdesk.cli.watch import printable
 from insightdesk.database import close_database, transaction
 from insightdesk.kit import clock
+from insightdesk.kit.errors import NotFound
 
-__all__ = ["create_token"]
+__all__ = ["create_token", "list_tokens", "revoke_token"]
 
 
-async def create_token(role: Role, slug: str, email: str | None) -> str:
+async def create_token(role: Role, slug: str, email: str | None, scope: Scope, days: int) -> str:
     """A token for the user, who is made (and the organization too) where missing.
 
+    Args:
+        days: how long it works; 0 for as long as nobody revokes it.
+
     Raises:
-        Problem: the user exists with another role.
+        Problem: the user exists with another role, or is locked out.
     """
     address = email or f"{role.value}@{slug}.example"
     try:
@@ -30,6 +41,75 @@ async def create_token(role: Role, slug: str, email: str | None) -> str:
                 )
             elif user.role is not role:
                 raise Problem(f"{address} has the role {user.role.value}, not {role.value}")
-            return await accounts.issue_token(session, user, now=clock.now(), name="insightdesk token create")
+            elif not user.active:
+                raise Problem(f"{address} is locked out")
+            lifetime = timedelta(days=days) if days else None
+            issued = await tokens.issue(
+                session,
+                user,
+                now=clock.now(),
+                name="insightdesk token create",
+                lifetime=lifetime,
+                scope=scope,
+            )
+            accounts.audit_operator(
+                session, organization.id, "token.created", "token", issued.kept.id, owner=user.id, scope=scope
+            )
+            return issued.token
     finally:
         await close_database()
+
+
+async def list_tokens(slug: str) -> None:
+    """Print the organization's tokens that are not revoked.
+
+    Raises:
+        Problem: there is no such organization.
+    """
+    try:
+        async with transaction() as session:
+            organization = await _organization(session, slug)
+            found = await tokens.list_with_owners(session, organization.id)
+    finally:
+        await close_database()
+    for line in _lines(found):
+        print(line)
+
+
+def _lines(found: Sequence[tokens.Listed]) -> Iterator[str]:
+    """A line a token under a line of headings, in columns; never cut, since the id is wanted whole."""
+    rows = [("id", "owner", "name", "scope", "expires", "last used")]
+    for one in found:
+        token = one.token
+        expires, used = (
+            f"{moment:%Y-%m-%d %H:%M}" if moment else "never"
+            for moment in (token.expires_at, token.last_used_at)
+        )
+        rows.append((token.id, printable(one.email), printable(token.name), token.scope.value, expires, used))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+
+
+async def revoke_token(slug: str, token_id: str) -> None:
+    """Take a token back.
+
+    Raises:
+        Problem: the organization has no such token, or there is no such organization.
+    """
+    try:
+        async with transaction() as session:
+            organization = await _organization(session, slug)
+            try:
+                await tokens.revoke_by_command(session, organization.id, token_id, clock.now())
+            except NotFound as error:
+                raise Problem(f"organization {slug} has no token {token_id}") from error
+    finally:
+        await close_database()
+
+
+async def _organization(session: AsyncSession, slug: str) -> Organization:
+    organization = await accounts.find_organization(session, slug)
+    if organization is None:
+        raise Problem(f"there is no organization {slug!r}")
+    return organization

@@ -56,14 +56,12 @@ async def _look(since: dict[str, datetime], tell: Callable[[str], None]) -> None
         ):
             since["mail"] = delivery.sent_at or since["mail"]
             tell(f"mail     to {printable(delivery.recipient)}: {printable(delivery.subject)}")
-        for breach, number in (
-            await session.execute(
-                select(SlaBreach, Ticket.number)
-                .join(Ticket, Ticket.id == SlaBreach.ticket_id)
-                .where(SlaBreach.recorded_at > since["breach"])
-                .order_by(SlaBreach.recorded_at)
-            )
-        ).tuples():
+        for breach, number in await session.execute(
+            select(SlaBreach, Ticket.number)
+            .join(Ticket, Ticket.id == SlaBreach.ticket_id)
+            .where(SlaBreach.recorded_at > since["breach"])
+            .order_by(SlaBreach.recorded_at)
+        ):
             since["breach"] = breach.recorded_at
             tell(f"BREACH   #{number} {breach.metric.value.replace('_', ' ')}")
 

@@ -4,7 +4,9 @@ DeskError
 ├── NotFound       404  it is not there, or not for this caller's eyes
 ├── Unauthorized   401  no valid token or session
 ├── Forbidden      403  the role is not enough
+├── TooSlow        408  the body did not arrive in time
 ├── Conflict       409  it has been done already, or cannot be done in this state
+├── TooLarge       413  the body is too long
 ├── Invalid        422  the input does not fit the rules
 ├── TooMany        429  try later
 └── Unavailable    503  a server that we need cannot be reached
@@ -58,6 +60,18 @@ class Conflict(DeskError):
     status = 409
 
 
+class TooSlow(DeskError):
+    """The body did not arrive in time."""
+
+    status = 408
+
+
+class TooLarge(DeskError):
+    """The body is too long."""
+
+    status = 413
+
+
 class Invalid(DeskError):
     """The input does not fit the rules."""
 
@@ -80,6 +94,17 @@ def failure(status: int, message: str) -> JSONResponse:
     """An error's answer."""
     headers = {"WWW-Authenticate": "Bearer"} if status == Unauthorized.status else None
     return JSONResponse(ErrorEnvelope(error=message).model_dump(), status, headers)
+
+
+def documented_errors() -> dict[int | str, dict[str, Any]]:
+    """What the OpenAPI document tells of errors: each route may answer with any of them."""
+    kinds = (Unauthorized, Forbidden, NotFound, TooSlow, Conflict, TooLarge, Invalid, TooMany, Unavailable)
+    told = {kind.status: (kind.__doc__ or "").strip() for kind in kinds}
+    told[400] = "The body cannot be read."
+    return {
+        status: {"model": ErrorEnvelope, "description": description}
+        for status, description in sorted(told.items())
+    }
 
 
 def explain(errors: Sequence[Any]) -> str:
@@ -119,9 +144,4 @@ def install_error_handlers(app: FastAPI) -> None:
         if error.connection_invalidated:
             return await database_gone(_, error)
         log.error("database error", exc_info=error)
-        return failure(500, "internal error")
-
-    @app.exception_handler(Exception)
-    async def unexpected(_: Request, error: Exception) -> JSONResponse:
-        log.error("unexpected error", exc_info=error)
         return failure(500, "internal error")

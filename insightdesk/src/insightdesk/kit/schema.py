@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from typing import Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 from pydantic.alias_generators import to_camel
+
+MAX_DEPTH = 32
+"""Levels of lists and objects within one field."""
 
 
 class Schema(BaseModel):
@@ -16,3 +21,49 @@ class Input(Schema):
     """What a client sends. An unknown field is refused, so that a misspelt one is not ignored."""
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _can_be_stored(cls, value: Any) -> Any:
+        check_storable(value)
+        return value
+
+
+class Patch(Input):
+    """What changes of something; what is not sent stays.
+
+    Attributes:
+        nullable: fields for which null is a value, and not the same as nothing.
+    """
+
+    nullable: ClassVar[frozenset[str]] = frozenset()
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if not self.model_fields_set:
+            raise ValueError(f"send at least one of {', '.join(map(to_camel, type(self).model_fields))}")
+        for name in self.model_fields_set - self.nullable:
+            if getattr(self, name) is None:
+                raise ValueError(f"{to_camel(name)} cannot be null")
+        return self
+
+
+def check_storable(value: object, depth: int = 0) -> None:
+    """Refuse text that PostgreSQL or JSON cannot hold, and values within values without end.
+
+    Raises:
+        ValueError: A NUL, a lone surrogate, or more than ``MAX_DEPTH`` levels.
+    """
+    if isinstance(value, str):
+        if "\0" in value:
+            raise ValueError("text cannot contain a NUL character")
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise ValueError("text cannot contain half of a surrogate pair") from None
+    elif isinstance(value, (dict, list)):
+        if depth == MAX_DEPTH:
+            raise ValueError(f"values are nested more than {MAX_DEPTH} levels deep")
+        parts = [*value, *value.values()] if isinstance(value, dict) else value
+        for part in parts:
+            check_storable(part, depth + 1)

@@ -89,7 +89,7 @@ async def board(session: AsyncSession, principal: Principal) -> Board:
 
 async def _names(session: AsyncSession, organization_id: str) -> dict[str, str]:
     rows = await session.execute(select(User.id, User.name).where(User.organization_id == organization_id))
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 async def messages(
@@ -108,7 +108,7 @@ async def messages(
     )
     if not principal.role.is_staff:
         query = query.where(Message.visibility == Visibility.PUBLIC)
-    rows = (await session.execute(query)).tuples().all()
+    rows = (await session.execute(query)).all()
     return ticket, [MessageRow(message, name, role) for message, name, role in rows]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, func
+from sqlalchemy import ForeignKey, Index, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from insightdesk.database import Base, Owned
@@ -17,6 +17,8 @@ class Notification(Owned, Base):
     __table_args__ = (
         Index("ix_notifications_inbox", "user_id", "created_at"),
         Index("ix_notifications_age", "organization_id", "created_at"),
+        # What the bell counts.
+        Index("ix_notifications_unread", "user_id", postgresql_where=text("read_at IS NULL")),
     )
 
     user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))

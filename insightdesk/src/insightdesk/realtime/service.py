@@ -2,50 +2,75 @@
 
 from __future__ import annotations
 
-from uuid import NAMESPACE_URL, uuid5
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
 
-from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from insightdesk.accounts.models import User
+from insightdesk.accounts.service import Principal
 from insightdesk.database import transaction
+from insightdesk.kit import clock
+from insightdesk.kit.errors import NotFound
+from insightdesk.kit.pagination import PageRequest
+from insightdesk.realtime import repository
 from insightdesk.realtime.emitter import emit
-from insightdesk.realtime.models import Notification
-from insightdesk.tickets.models import Ticket
+from insightdesk.realtime.repository import Entry
 
-__all__ = ["notify"]
+__all__ = ["Inbox", "erase_person", "inbox", "mark_all_read", "mark_read", "notify", "unread_count"]
+
+
+@dataclass(frozen=True)
+class Inbox:
+    """A page of a person's inbox, newest first; how many entries there are, and how many are unread."""
+
+    entries: Collection[Entry]
+    total: int
+    unread: int
 
 
 async def notify(
-    key: str, ticket_id: str, action: str, actor_id: str | None, recipient_ids: list[str]
+    key: str, ticket_id: str, action: str, actor_id: str | None, recipient_ids: Collection[str]
 ) -> None:
     """Stores one notification a recipient (once, however often the job runs) and emits it.
 
     The actor, strangers and people of another organization are left out.
     """
+    wanted = set(recipient_ids) - {actor_id}
     async with transaction() as session:
-        rows = await session.execute(
-            select(User.id, Ticket.organization_id)
-            .join(Ticket, Ticket.organization_id == User.organization_id)
-            .where(Ticket.id == ticket_id, User.id.in_(set(recipient_ids)), User.active)
-        )
-        told = [(user, organization) for user, organization in rows.tuples() if user != actor_id]
-        if told:
-            await session.execute(
-                insert(Notification)
-                .values(
-                    [
-                        {
-                            "id": str(uuid5(NAMESPACE_URL, f"{key}:{user}")),
-                            "organization_id": organization,
-                            "user_id": user,
-                            "ticket_id": ticket_id,
-                            "action": action,
-                        }
-                        for user, organization in told
-                    ]
-                )
-                .on_conflict_do_nothing(index_elements=[Notification.id])
-            )
-    for user, _ in told:
-        await emit(user, ticket_id, action)
+        recipients = await repository.members(session, ticket_id, wanted)
+        if recipients:
+            await repository.store(session, key, ticket_id, action, recipients, clock.now())
+    for recipient in recipients:
+        await emit(recipient.user_id, ticket_id, action)
+
+
+async def inbox(session: AsyncSession, reader: Principal, page: PageRequest, *, unread_only: bool) -> Inbox:
+    """A page of what the reader was told."""
+    entries, total = await repository.entries(session, reader.user_id, page, unread_only=unread_only)
+    return Inbox(entries, total, await repository.unread(session, reader.user_id))
+
+
+async def unread_count(session: AsyncSession, reader: Principal) -> int:
+    """How many entries the reader has not seen."""
+    return await repository.unread(session, reader.user_id)
+
+
+async def mark_read(session: AsyncSession, reader: Principal, notification_id: str, now: datetime) -> None:
+    """Mark one entry as read; one that is keeps its first mark.
+
+    Raises:
+        NotFound: It is not in the reader's inbox.
+    """
+    if not await repository.mark(session, reader.user_id, notification_id, now):
+        raise NotFound("notification not found")
+
+
+async def mark_all_read(session: AsyncSession, reader: Principal, until: datetime, now: datetime) -> int:
+    """Mark what came until a moment (what the reader has on the screen); returns how many were unread."""
+    return await repository.mark_until(session, reader.user_id, until, now)
+
+
+async def erase_person(session: AsyncSession, organization_id: str, user_id: str, email: str) -> int:
+    """Empty a person's inbox; returns how many entries there were."""
+    return await repository.delete_of(session, organization_id, user_id)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from insightdesk.kit.schema import Input, Schema
+from insightdesk.kit.schema import Input, Patch, Schema
 from insightdesk.sla.schemas import ClockView
 from insightdesk.tickets.models import Priority, TicketStatus, Visibility
 
@@ -32,23 +32,16 @@ class MessageInput(Input):
     visibility: Visibility = Visibility.PUBLIC
 
 
-class TicketPatch(Input):
+class TicketPatch(Patch):
     """What changes on a ticket; what is not sent stays. ``assigneeId: null`` takes the assignee away,
     ``teamId: null`` the team."""
+
+    nullable = frozenset({"assignee_id", "team_id"})
 
     status: TicketStatus | None = None
     priority: Priority | None = None
     assignee_id: str | None = None
     team_id: str | None = None
-
-    @model_validator(mode="after")
-    def _says_something(self) -> TicketPatch:
-        if not self.model_fields_set:
-            raise ValueError("send at least one of status, priority, assigneeId, teamId")
-        for name in ("status", "priority"):
-            if name in self.model_fields_set and getattr(self, name) is None:
-                raise ValueError(f"{name} cannot be null")
-        return self
 
 
 class TicketView(Schema):
