@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -22,14 +22,31 @@ HELD = Path(__file__).with_name("held.py")
 
 
 @contextlib.contextmanager
-def holder(url: str, queue: str, ledger: Path, *death_after: str) -> Iterator[subprocess.Popen[bytes]]:
-    command = [sys.executable, str(HELD), url, queue, str(ledger), *death_after]
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+def python(*words: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A process of Python, killed when the block ends."""
+    process = subprocess.Popen([sys.executable, *words], stderr=subprocess.DEVNULL)
     try:
         yield process
     finally:
         process.kill()
         process.wait()
+
+
+def holder(
+    url: str, queue: str, ledger: Path, *death_after: str
+) -> AbstractContextManager[subprocess.Popen[bytes]]:
+    return python(str(HELD), url, queue, str(ledger), *death_after)
+
+
+def lines_of(ledger: Path) -> list[str]:
+    return ledger.read_text().splitlines() if ledger.exists() else []
+
+
+async def until_lines(ledger: Path, *lines: str) -> None:
+    """Wait until just these are in a ledger."""
+    async with asyncio.timeout(10):
+        while lines_of(ledger) != list(lines):
+            await asyncio.sleep(0.01)
 
 
 async def until(queue: toril.Queue, limit: float = 10.0, **counts: int) -> None:
@@ -48,11 +65,15 @@ async def beats(queue: toril.Queue) -> list[bytes]:
     return found
 
 
-async def stalls(queue: toril.Queue) -> list[str]:
-    """The jobs of the events `stalled`, in their order."""
+async def told_of(queue: toril.Queue, event: str) -> list[str]:
+    """The jobs of the events of one kind, in their order."""
     events = await queue.store.connection.call("XRANGE", queue.store.keys.events, "-", "+")
     pairs = [dict(zip(each[1][::2], each[1][1::2], strict=True)) for each in events]
-    return [each[b"jobId"].decode() for each in pairs if each[b"event"] == b"stalled"]
+    return [each[b"jobId"].decode() for each in pairs if each[b"event"] == event.encode()]
+
+
+async def stalls(queue: toril.Queue) -> list[str]:
+    return await told_of(queue, "stalled")
 
 
 async def quick(job: toril.Job) -> None: ...
@@ -107,9 +128,52 @@ async def test_a_worker_that_was_stopped_by_a_signal_is_refused_when_it_goes_on(
                 while len(await beats(queue)) < 2:
                     await asyncio.sleep(0.01)
         again = await queue.add("x")
-        await until(queue, active=1)
-    assert ledger.read_text().split() == ["1", again.id]
+        await until_lines(ledger, "1", again.id)
     assert (await queue.get_job_counts())["completed"] == 1
+
+
+RETURNS = """
+import asyncio, os, sys, time
+import toril
+
+url, queue, ledger, release = sys.argv[1:5]
+out = os.open(ledger, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+
+async def handler(job):
+    os.write(out, f"begun {job.id}\\n".encode())
+    while not os.path.exists(release):
+        time.sleep(0.01)  # it cannot be cancelled, and comes to its end
+    os.write(out, f"ended {job.id}\\n".encode())
+    return "stale"
+
+asyncio.run(toril.Worker(queue, handler, url=url, death_after=0.4).run())
+"""
+
+
+async def test_what_a_stopped_worker_has_done_all_the_same_is_refused(
+    valkey_url: str, queue: toril.Queue, running: Running, tmp_path: Path
+) -> None:
+    """Its handler ends well after SIGCONT: the end that counts is the other's, and is told once."""
+    ledger, release = tmp_path / "runs", tmp_path / "release"
+
+    async def elsewhere(job: toril.Job) -> str:
+        return "elsewhere"
+
+    with python("-c", RETURNS, valkey_url, queue.name, str(ledger), str(release)) as victim:
+        job = await queue.add("x")
+        await until_lines(ledger, f"begun {job.id}")
+        async with running(elsewhere, death_after=0.4):
+            victim.send_signal(signal.SIGSTOP)
+            assert await job.wait(10) == "elsewhere"
+            release.touch()
+            victim.send_signal(signal.SIGCONT)
+            await until_lines(ledger, f"begun {job.id}", f"ended {job.id}")
+        # What it works on next is settled after, or with, the end that is refused.
+        assert await (await queue.add("x")).wait(10) == "stale"
+    read = await queue.get_job(job.id)
+    assert read is not None
+    assert (read.return_value, read.failed_reason, read.attempts_made) == ("elsewhere", None, 1)
+    assert (await told_of(queue, "completed")).count(job.id) == 1
 
 
 async def test_nobody_is_dead_because_the_server_was_away(queue_name: str) -> None:

@@ -1,12 +1,16 @@
-"""A TCP proxy that can be told to go silent, to cut, or to speak TLS to its clients."""
+"""A TCP proxy that can be told to go silent, to be late, to cut, or to speak TLS to its clients."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 import ssl
 from types import TracebackType
 from typing import Self
+
+RESEND = 0.2
+"""Seconds after which TCP sends a lost packet again, at the least; twice as many when it is lost again."""
 
 
 class _Link:
@@ -31,6 +35,7 @@ class Proxy:
         target: The port that new connections are forwarded to.
         silent: Whether new connections get no answer.
         delay: Seconds by which all that is sent comes late.
+        loss: Share of packets that are lost. TCP hides it from programs: all comes late, in order.
         lost: How many answers were lost by `lose`.
     """
 
@@ -38,7 +43,9 @@ class Proxy:
         self.target = target
         self.silent = False
         self.delay = 0.0
+        self.loss = 0.0
         self.lost = 0
+        self._rng = random.Random(5)
         self._words = b""
         self._tls = tls
         self._server: asyncio.Server | None = None
@@ -89,6 +96,13 @@ class Proxy:
         """Let the server get the next command with these words, and cut the connection at its answer."""
         self._words = words
 
+    def _resending(self) -> float:
+        late, again = 0.0, RESEND
+        while self._rng.random() < self.loss:
+            late += again
+            again *= 2
+        return late
+
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         link = _Link(writer)
         link.silent = self.silent
@@ -114,8 +128,8 @@ class Proxy:
             while data := await reader.read(65536):
                 if len(link.said) < 4096:
                     link.said += data
-                if self.delay:
-                    await asyncio.sleep(self.delay)
+                if late := self.delay + self._resending():
+                    await asyncio.sleep(late)
                 if self._words and self._words in data:
                     self._words, link.losing = b"", True
                 elif link.losing and writer is link.writers[0]:

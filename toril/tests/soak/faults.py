@@ -45,6 +45,7 @@ class Faults:
             self.lose_replies: 3,
             self.black_hole: 1,
             self.delay: 2,
+            self.lose_packets: 2,
         }
 
     async def run(self, seconds: float) -> None:
@@ -65,7 +66,7 @@ class Faults:
 
     async def heal(self) -> None:
         """End all faults."""
-        self._proxy.silent, self._proxy.delay = False, 0.0
+        self._proxy.silent, self._proxy.delay, self._proxy.loss = False, 0.0, 0.0
         await asyncio.to_thread(self._server.restart)
         await self._ask("CONFIG", "SET", "maxmemory", 0)
         await self._ask("CLIENT", "UNPAUSE")
@@ -130,3 +131,8 @@ class Faults:
         self._proxy.delay = self._rng.uniform(0.02, 0.2)
         await asyncio.sleep(self._rng.uniform(0.5, 3.0))
         self._proxy.delay = 0.0
+
+    async def lose_packets(self) -> None:
+        self._proxy.loss = 0.2
+        await asyncio.sleep(self._rng.uniform(0.5, 3.0))
+        self._proxy.loss = 0.0
