@@ -8,6 +8,7 @@ from functools import lru_cache
 
 import toril
 from insightdesk.kit.redaction import PRIVATE
+from insightdesk.logs import log_run
 from insightdesk.settings import get_settings
 from insightdesk.tenancy import confine_job
 
@@ -33,7 +34,15 @@ HIGH = Preset(attempts=5, backoff=toril.Backoff.exponential(30.0, jitter=0.1), p
 MEDIUM = Preset(attempts=3, backoff=toril.Backoff.exponential(60.0, jitter=0.1), priority=5)
 LOW = Preset(attempts=2, backoff=toril.Backoff.exponential(300.0, jitter=0.1), priority=10)
 
-app = toril.Toril(get_settings().valkey_url, name="insightdesk", middleware=[confine_job])
+METRICS_MINUTES = 24 * 60
+"""For how long each minute's ends of jobs are counted, for the rates that administrators see."""
+
+app = toril.Toril(
+    get_settings().valkey_url,
+    name="insightdesk",
+    middleware=[log_run, confine_job],
+    metrics_minutes=METRICS_MINUTES,
+)
 
 
 def delivery_key(job: toril.Job) -> str:

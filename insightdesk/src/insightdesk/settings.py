@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -54,6 +55,11 @@ class Settings(BaseSettings):
     # Hosts and networks that webhooks may be posted to though they are private, with commas between them.
     alert_allowed_hosts: str = ""
     sentry_dsn: SecretStr = SecretStr("")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    # `auto`: for people on a terminal, JSON elsewhere.
+    log_format: Literal["auto", "json", "console"] = "auto"
+    # How long a worker that was asked to stop waits for running jobs before it hands them back.
+    drain_seconds: float = Field(default=25.0, ge=0, le=3600)
 
     @field_validator("valkey_url")
     @classmethod

@@ -37,14 +37,19 @@ def queue_limits(concurrency: int | None = None) -> dict[str, int]:
     }
 
 
-async def run_worker(concurrency: int | None = None) -> None:
-    """Work until SIGTERM or SIGINT, then finish what is under way.
+async def run_worker(concurrency: int | None = None) -> int:
+    """Work until SIGTERM or SIGINT, then finish what is under way, for as long as the settings allow.
 
     Args:
         concurrency: No queue runs more jobs at a time than this.
+
+    Returns:
+        How many running jobs were handed back, to be run by another worker.
     """
     relay = outbox.OutboxRelay(database().engine, url=get_settings().valkey_url)
-    working = asyncio.create_task(app.run_worker(queue_limits(concurrency)), name="workers")
+    working = asyncio.create_task(
+        app.run_worker(queue_limits(concurrency), drain_timeout=get_settings().drain_seconds), name="workers"
+    )
     beside = {
         asyncio.create_task(relay.run(), name="outbox relay"),
         asyncio.create_task(run_heartbeat(database()), name="heartbeat"),
@@ -57,9 +62,10 @@ async def run_worker(concurrency: int | None = None) -> None:
         # Whatever of these ends with an error ends the process: none may be missing unnoticed.
         done, _ = await asyncio.wait({working, *beside}, return_when=asyncio.FIRST_COMPLETED)
         app.stop()
-        await working
+        handed_back = await working
         for task in done:
             task.result()
+        return handed_back
     finally:
         relay.stop()
         for task in beside:

@@ -26,6 +26,7 @@ class Toril(Registry):
         middleware: Called around each run of its workers, the first one outermost.
         name: Whose the declared schedules are. Two apps that declare schedules on one queue must have
             different names: each removes what it declared before and declares no more.
+        metrics_minutes: For how many minutes its workers count the ends of jobs; see `Worker`.
         release: A number that grows with each deploy. Once one has declared its schedules, an older
             one does so no more. When all are 0, the last to start is right.
 
@@ -42,10 +43,12 @@ class Toril(Registry):
         middleware: Sequence[Middleware] = (),
         name: str = "app",
         release: int = 0,
+        metrics_minutes: int = 0,
     ) -> None:
         super().__init__(url, prefix, name, release)
         self._backoffs = dict(backoffs or {})
         self._middleware = tuple(middleware)
+        self._metrics_minutes = metrics_minutes
         self._workers: list[Worker] = []
         self._stop_asked = False
         self._force_asked = False
@@ -165,7 +168,9 @@ class Toril(Registry):
             middleware=self._middleware,
             drain_timeout=drain_timeout,
             lock_duration=lock_duration,
+            death_after=death_after,
             stalled_interval=stalled_interval,
+            metrics_minutes=self._metrics_minutes,
         )
 
     def _limits(self, queues: Sequence[str] | Mapping[str, int] | None, concurrency: int) -> dict[str, int]:

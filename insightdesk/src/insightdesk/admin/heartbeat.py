@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import structlog
@@ -39,6 +40,12 @@ async def workers_alive(session: AsyncSession, now: datetime) -> int:
         select(func.count()).select_from(WorkerHeartbeat).where(WorkerHeartbeat.seen_at > now - ALIVE)
     )
     return count or 0
+
+
+async def list_workers(session: AsyncSession, now: datetime) -> Sequence[WorkerHeartbeat]:
+    """The workers that gave a sign of life within the last hour, the newest sign first."""
+    query = select(WorkerHeartbeat).where(WorkerHeartbeat.seen_at > now - timedelta(hours=1))
+    return (await session.scalars(query.order_by(WorkerHeartbeat.seen_at.desc()))).all()
 
 
 async def run_heartbeat(database: Database) -> None:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
+from pydantic import AwareDatetime
+from sqlalchemy.exc import SQLAlchemyError
 
-from insightdesk.accounts.access import CurrentAdmin
-from insightdesk.admin import deliveries, health
-from insightdesk.admin.schemas import DeliveryDetail, DeliveryView
+from insightdesk.accounts.access import CurrentAdmin, authenticate, session_token
+from insightdesk.accounts.models import Role
+from insightdesk.admin import audit, deliveries, health
+from insightdesk.admin.audit import AuditFilter
+from insightdesk.admin.schemas import AuditView, DeliveryDetail, DeliveryView
 from insightdesk.database import database, transaction
 from insightdesk.kit.envelope import Envelope, ok
+from insightdesk.kit.errors import Unauthorized, Unavailable
 from insightdesk.kit.pagination import Page, PageQuery
 from insightdesk.tenancy import everyone
 
@@ -21,18 +26,32 @@ router = APIRouter(tags=["admin"])
 @router.get("/health")
 async def healthy() -> dict[str, str]:
     """The process lives; nothing is told about what is behind it."""
-    return {"status": "ok"}
+    return {"status": "healthy"}
 
 
 @router.get("/ready")
-async def ready() -> Response:
-    """Whether every part is there; 503 and which is not, if one is missing."""
+async def ready(request: Request) -> Response:
+    """Whether every part is there, else 503. Administrators are told of each part; others only whether."""
     with everyone():
         parts = await health.readiness(database())
-    wrong = [f"{name} {state}" for name, state in parts.items() if state != "ok"]
+        told = await _is_admin(request)
+    wrong = [f"{name} {part.state}" for name, part in parts.items() if part.state != health.OK]
+    data: dict[str, object] = {"status": "not ready" if wrong else "ready"}
+    if told:
+        data["parts"] = {name: {"state": part.state, **part.details} for name, part in parts.items()}
     if wrong:
-        return JSONResponse({"success": False, "error": "; ".join(wrong), "data": parts}, 503)
-    return JSONResponse({"success": True, "data": parts})
+        error = "; ".join(wrong) if told else "not ready"
+        return JSONResponse({"success": False, "error": error, "data": data}, Unavailable.status)
+    return JSONResponse({"success": True, "data": data})
+
+
+async def _is_admin(request: Request) -> bool:
+    """Whether the request proves an administrator; where that cannot be known, it does not."""
+    try:
+        principal = await authenticate(request.headers.get("authorization"), session_token(request))
+    except (Unauthorized, SQLAlchemyError, OSError):
+        return False
+    return principal.role is Role.ADMIN
 
 
 @router.get("/admin/jobs/stats")
@@ -58,3 +77,21 @@ async def get_email(delivery_id: str, admin: CurrentAdmin) -> Envelope[DeliveryD
     async with transaction() as session:
         delivery = await deliveries.get_delivery(session, admin.organization_id, delivery_id)
         return ok(DeliveryDetail.model_validate(delivery))
+
+
+@router.get("/admin/audit")
+async def list_audit(
+    admin: CurrentAdmin,
+    page: PageQuery,
+    actor: Annotated[str | None, Query(max_length=100)] = None,
+    action: Annotated[str | None, Query(max_length=100)] = None,
+    subject: Annotated[str | None, Query(max_length=200)] = None,
+    since: AwareDatetime | None = None,
+    until: AwareDatetime | None = None,
+) -> Envelope[Page[AuditView]]:
+    """Who changed what, the newest first. `action` may be the first part of one, e.g. `dead_letter`."""
+    wanted = AuditFilter(actor, action, subject, since, until)
+    async with transaction() as session:
+        rows, total = await audit.list_entries(session, admin.organization_id, wanted, page)
+        items = [AuditView.of(row) for row in rows]
+    return ok(Page(items=items, total=total, page=page.page, page_size=page.page_size))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
+from insightdesk.admin.audit import AuditRow
 from insightdesk.email.models import DeliveryState
 from insightdesk.kit.schema import Schema
 
@@ -30,3 +32,31 @@ class DeliveryDetail(DeliveryView):
 
     html: str
     text: str
+
+
+class AuditView(Schema):
+    """Who changed what, and when."""
+
+    id: str
+    actor_id: str | None
+    actor_name: str | None
+    action: str
+    subject_type: str
+    subject_id: str
+    details: dict[str, Any]
+    created_at: datetime
+
+    @classmethod
+    def of(cls, row: AuditRow) -> AuditView:
+        """Of an entry with its actor's name."""
+        entry = row.entry
+        return cls(
+            id=entry.id,
+            actor_id=entry.actor_id,
+            actor_name=row.actor,
+            action=entry.action,
+            subject_type=entry.subject_type,
+            subject_id=entry.subject_id,
+            details=entry.details,
+            created_at=entry.created_at,
+        )

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 from typing import Annotated
 
 import typer
 
+from insightdesk.cli.failures import dead_letters_app, jobs_app
 from insightdesk.cli.problems import Problem, check_port, check_valkey, explain, give_up
 
 __all__ = ["main"]
+
+_API_DRAIN = 5  # seconds that requests may take which are under way when the API is asked to stop
+_HANDED_BACK = 75  # a worker's exit code when it ended before its jobs; as `toril worker` has it
 
 app = typer.Typer(
     name="insightdesk",
@@ -22,6 +27,8 @@ app = typer.Typer(
 )
 token_app = typer.Typer(help="Bearer tokens.", no_args_is_help=True)
 app.add_typer(token_app, name="token")
+app.add_typer(jobs_app, name="jobs")
+app.add_typer(dead_letters_app, name="dead-letters")
 
 
 @app.command()
@@ -58,6 +65,7 @@ def api(
     import uvicorn
 
     from insightdesk.cli.supervisor import stop_with_parent
+    from insightdesk.logs import configure_logging
     from insightdesk.main import create_app
     from insightdesk.migrations import check_migrated
     from insightdesk.settings import get_settings
@@ -66,7 +74,12 @@ def api(
     host, port = host or settings.host, port or settings.port
     check_migrated(settings.database_url)
     check_port(host, port)
-    config = uvicorn.Config(create_app(), host=host, port=port, timeout_graceful_shutdown=5, log_level="info")
+    configure_logging(settings)
+    config = uvicorn.Config(
+        create_app(), host=host, port=port, timeout_graceful_shutdown=_API_DRAIN, log_config=None
+    )
+    # Uvicorn raises the signal again when it has drained; that is no reason to die of it.
+    signal.signal(signal.SIGTERM, lambda *_: None)
 
     async def serve() -> None:
         guard = asyncio.create_task(stop_with_parent())
@@ -87,24 +100,27 @@ def worker(
     """Work on jobs, run the schedules and carry the outbox to Valkey."""
     from insightdesk.cli.supervisor import stop_with_parent
     from insightdesk.email.providers import provider_from_url
+    from insightdesk.logs import configure_logging
     from insightdesk.migrations import check_migrated
     from insightdesk.settings import get_settings
 
     settings = get_settings()
+    configure_logging(settings)
     os.environ["TORIL_URL"] = settings.valkey_url
     provider_from_url(settings.email_url)
     check_migrated(settings.database_url)
     asyncio.run(check_valkey(settings.valkey_url))
     from insightdesk.worker import run_worker
 
-    async def work() -> None:
+    async def work() -> int:
         guard = asyncio.create_task(stop_with_parent())
         try:
-            await run_worker(concurrency=concurrency)
+            return await run_worker(concurrency=concurrency)
         finally:
             guard.cancel()
 
-    asyncio.run(work())
+    if asyncio.run(work()):
+        raise typer.Exit(_HANDED_BACK)
 
 
 @app.command()

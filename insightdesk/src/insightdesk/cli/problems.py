@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 import toril
 from insightdesk.email.providers import InvalidMailUrl
 from insightdesk.embedded import EmbeddedFailed
+from insightdesk.kit.errors import DeskError
 from insightdesk.migrations import DatabaseUnreachable, MigrationsMissing
 from insightdesk.settings import SettingsError
 
@@ -26,6 +27,7 @@ class Problem(Exception):
 _MENDABLE = (
     Problem,
     DatabaseUnreachable,
+    DeskError,
     EmbeddedFailed,
     InvalidMailUrl,
     MigrationsMissing,

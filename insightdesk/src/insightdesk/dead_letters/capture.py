@@ -14,7 +14,7 @@ from insightdesk.dead_letters.replaying import packed, replayed_letter
 from insightdesk.jobs import declared_fields
 from insightdesk.kit.redaction import is_storable, mask, private_texts, redact
 
-__all__ = ["Failure", "from_event", "from_job"]
+__all__ = ["Failure", "from_event", "from_job", "readable_or"]
 
 T = TypeVar("T")
 D = TypeVar("D")
@@ -79,7 +79,7 @@ class Failure:
 
 def from_job(job: toril.Job) -> Failure | None:
     """The failure that a job of the failed set tells of; None if it is not a failed one any more."""
-    failed_at = _or(lambda: job.finished_on, None)
+    failed_at = readable_or(lambda: job.finished_on, None)
     if failed_at is None or job.failed_reason is None:
         return None
     return _failure(job, failed_at, job.failed_reason)
@@ -104,7 +104,7 @@ def from_event(queue: str, event: toril.events.Failed, job: toril.Job | None) ->
 
 
 def _failure(job: toril.Job, failed_at: datetime, error: str) -> Failure:
-    traces = _or(lambda: job.stacktrace, None)
+    traces = readable_or(lambda: job.stacktrace, None)
     try:
         data, readable = job.data, True
     except toril.InvalidPayload:
@@ -118,13 +118,13 @@ def _failure(job: toril.Job, failed_at: datetime, error: str) -> Failure:
         trace=traces[-1] if traces else "",
         data=data,
         readable=readable,
-        options=_or(lambda: packed(job.options), None),
-        attempts=_or(lambda: job.attempts_made, 0),
-        stalls=_or(lambda: job.stalled_count, 0),
+        options=readable_or(lambda: packed(job.options), None),
+        attempts=readable_or(lambda: job.attempts_made, 0),
+        stalls=readable_or(lambda: job.stalled_count, 0),
     )
 
 
-def _or(read: Callable[[], T], default: D) -> T | D:
+def readable_or(read: Callable[[], T], default: D) -> T | D:
     """A field of a job, which another client may have written wrongly."""
     try:
         return read()
