@@ -60,7 +60,7 @@ class Cycle:
         self._ahead = Ahead()
         self._held: dict[str, tuple[Fields, str]] = {}
         self._patience: asyncio.TimerHandle | None = None
-        self._calls: set[asyncio.Task[None]] = set()
+        self._calls: dict[asyncio.Task[None], int] = {}
         self._calls_made = 0
         self._hungry = True
         self._fetching = True
@@ -172,6 +172,10 @@ class Cycle:
         while len(self._calls) < MAX_CALLS and not self._pause:
             places = self._ahead.places(self._concurrency)
             cap = _cap(self._concurrency + places)
+            if self._calls and 2 * len(self._finished) < min(cap, *self._calls.values()):
+                # Small calls cost as much as large ones: what is here goes with what ends meanwhile, when
+                # it is half of what the call under way settles, or that one is answered.
+                return
             batch = [self._finished.popleft() for _ in range(min(len(self._finished), cap))]
             room = self._free + places
             wanted = max(0, min(room, cap)) if self._fetching and (self._hungry or batch) else 0
@@ -180,11 +184,11 @@ class Cycle:
             self._beat_due = False
             self._free -= wanted
             call = self._loop.create_task(self._commit(batch, wanted))
-            self._calls.add(call)
+            self._calls[call] = len(batch)
             call.add_done_callback(self._called)
 
     def _called(self, call: asyncio.Task[None]) -> None:
-        self._calls.discard(call)
+        del self._calls[call]
         error = None if call.cancelled() else call.exception()
         if error is not None:
             self.give_up(error)
@@ -196,6 +200,7 @@ class Cycle:
         try:
             if self._undecided:
                 await self._hand_back_unseen()
+            begun = time.monotonic()
             done = await self._store.commit(batch, wanted, token)
         except (ConnectionFailed, ServerRefused) as error:
             # Sent again, a settlement that was carried out is refused for want of its lock.
@@ -207,6 +212,7 @@ class Cycle:
             self._back_off(error)
             return
         self.last_success = time.monotonic()
+        self._ahead.answered(self.last_success - begun)
         self._free += wanted - len(done.jobs)
         for settlement, code in zip(batch, done.codes, strict=True):
             if code != 0:
