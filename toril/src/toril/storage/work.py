@@ -79,10 +79,12 @@ class WorkStore:
     async def commit(self, settlements: Sequence[Settlement], wanted: int, token: str) -> Committed:
         """Settle runs and fetch up to `wanted` jobs, locked with `token`."""
         shapes: dict[tuple[object, ...], int] = {}
-        ends = [(end.job_id, end.text, shapes.setdefault(end.shape, len(shapes) + 1)) for end in settlements]
+        ids = [end.job_id for end in settlements]
+        texts = [end.text for end in settlements]
+        numbers = [shapes.setdefault(end.shape, len(shapes) + 1) for end in settlements]
         metrics = self._metrics_minutes
         blob = msgspec.msgpack.encode(
-            (wanted, token, self._lock_ms, self._worker, ends, [*shapes], metrics, *self._limiter)
+            (wanted, token, self._lock_ms, self._worker, ids, texts, numbers, [*shapes], metrics, *self._limiter)
         )
         codes, flat, next_in, now = await scripts.run(
             self._connection, "commit", self._keys.all, self._keys.base, blob

@@ -2,7 +2,7 @@
 
 There is no batching timer. What has finished by the time a call can go out travels in it: one
 job from an idle worker, many from a busy one. Two calls may be under way, so that the server
-works on one while this process works on the jobs of the other.
+works on one while this process works on the jobs of the other; a few more if they are full.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ from .ahead import PATIENCE, Ahead
 logger = logging.getLogger("toril")
 
 MAX_CALLS = 2
-MAX_BATCH = 200
+MAX_FULL_CALLS = 4
+"""Calls under way if each of them is as large as may be, for servers that are far away."""
+MAX_BATCH = 120
 """Jobs that one call settles or fetches at the most; the server does nothing else meanwhile."""
 FARTHEST = 60.0
 """Seconds after which the time of the next delayed job is asked for again."""
@@ -60,7 +62,7 @@ class Cycle:
         self._ahead = Ahead()
         self._held: dict[str, tuple[Fields, str]] = {}
         self._patience: asyncio.TimerHandle | None = None
-        self._calls: dict[asyncio.Task[None], int] = {}
+        self._calls: dict[asyncio.Task[None], tuple[int, int]] = {}
         self._calls_made = 0
         self._hungry = True
         self._fetching = True
@@ -169,23 +171,32 @@ class Cycle:
 
     def _pump(self) -> None:
         self._pump_due = False
-        while len(self._calls) < MAX_CALLS and not self._pause:
+        while not self._pause:
             places = self._ahead.places(self._concurrency)
-            cap = _cap(self._concurrency + places)
-            if self._calls and 2 * len(self._finished) < min(cap, *self._calls.values()):
-                # Small calls cost as much as large ones: what is here goes with what ends meanwhile, when
-                # it is half of what the call under way settles, or that one is answered.
-                return
-            batch = [self._finished.popleft() for _ in range(min(len(self._finished), cap))]
-            room = self._free + places
-            wanted = max(0, min(room, cap)) if self._fetching and (self._hungry or batch) else 0
-            if not batch and not wanted and not self._beat_due:
+            # Half of the worker's jobs a call, so that two calls under way share them.
+            share = min(MAX_BATCH, (self._concurrency + places + 1) // 2)
+            ends = min(len(self._finished), share)
+            fetching = self._fetching and (self._hungry or ends > 0)
+            wanted = max(0, min(self._free + places, share if ends else MAX_BATCH)) if fetching else 0
+            if not self._worth_a_call(ends, wanted):
                 return
             self._beat_due = False
             self._free -= wanted
+            batch = [self._finished.popleft() for _ in range(ends)]
             call = self._loop.create_task(self._commit(batch, wanted))
-            self._calls[call] = len(batch)
+            self._calls[call] = ends, wanted
             call.add_done_callback(self._called)
+
+    def _worth_a_call(self, ends: int, wanted: int) -> bool:
+        """Whether to call now. A small call costs almost as much as a large one, so it may have to wait."""
+        size = max(ends, wanted)
+        if not self._calls or not size:
+            return size > 0 or self._beat_due
+        if len(self._calls) >= (MAX_CALLS if size < MAX_BATCH else MAX_FULL_CALLS):
+            return False
+        if not ends and not all(settled for settled, _ in self._calls.values()):
+            return False  # a call that only fetches is under way already
+        return 2 * size >= min(max(sizes) for sizes in self._calls.values())
 
     def _called(self, call: asyncio.Task[None]) -> None:
         del self._calls[call]
@@ -297,11 +308,6 @@ class Cycle:
     def _resume(self) -> None:
         self._pause = 0.0
         self._schedule()
-
-
-def _cap(jobs: int) -> int:
-    # Half of the worker's jobs a call, so that two calls under way share them.
-    return min(max(1, (jobs + 1) // 2), MAX_BATCH)
 
 
 def _number(raw: bytes | None) -> int:

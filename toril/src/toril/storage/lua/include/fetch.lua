@@ -2,8 +2,6 @@
 --- @include "promote_due"
 --- @include "limit"
 
-local PROMOTE_LIMIT = 500
-
 -- Move up to `wanted` waiting jobs to `active`; returns their ids.
 local function take(wanted)
   if wanted == 1 then
@@ -50,7 +48,7 @@ end
 -- own_max, own_duration: the worker's own rate limit, for a queue that has none; 0 for none.
 local function fetch(wanted, token, lock_ms, worker, now, meta, plain, own_max, own_duration)
   if not plain then
-    promote_due(now, PROMOTE_LIMIT)
+    promote_due(now)
   end
   local paused, room, max, duration = queue_state(meta)
   if not max and own_max > 0 then

@@ -5,8 +5,8 @@
 --- @include "deduplicate"
 --- @include "limit"
 
--- One settlement is {id, text, shape}. Few shapes serve many jobs: {kind, token, trace, keep count, keep
--- age in ms, delay in ms, attempts, lifo}.
+-- One settlement is an id, a text and a shape, each in a list of its own. Few shapes serve many jobs: {kind,
+-- token, trace, keep count, keep age in ms, delay in ms, attempts, lifo}.
 local COMPLETE, FAIL, RETRY, SNOOZE, UNBEGUN, WAIT, LIMIT = 'c', 'f', 'r', 's', 'u', 'w', 'l'
 
 -- Score and id of each job that has ended in this call, to be written in one command a set.
@@ -115,24 +115,23 @@ local IN_THE_WAY = { [-4] = 'job has pending children', [-9] = 'a child of the j
 -- Whether there is nothing for settling and fetching to heed but what waits and runs, as is the rule:
 -- no delayed job, limit, or mark of the stalled check, and no children of a job that has ended. One
 -- command tells it for all.
-local function nothing_special(settlements)
-  local keys = { K.delayed, K.limiter, K.stalled }
-  for i, s in ipairs(settlements) do
-    if s[3][1] ~= COMPLETE and s[3][1] ~= FAIL then
+local function nothing_special(keys, shapes)
+  local special = { K.delayed, K.limiter, K.stalled }
+  for i, key in ipairs(keys) do
+    local kind = shapes[i][1]
+    if kind ~= COMPLETE and kind ~= FAIL then
       return false
     end
-    local key = K.base .. s[1]
-    keys[2 * i + 2], keys[2 * i + 3] = key .. ':dependencies', key .. ':unsuccessful'
+    special[2 * i + 2], special[2 * i + 3] = key .. ':dependencies', key .. ':unsuccessful'
   end
-  return call('EXISTS', unpack(keys)) == 0
+  return call('EXISTS', unpack(special)) == 0
 end
 
 -- Returns 0, or why not: -1 no such job, -3 not active, -4 children are pending or -9 have failed
 -- the job, so that it has failed instead of completed, -10 it was cancelled, so that it has failed.
 -- Its lock was this settlement's, and is gone.
-local function settle(s, now, look_for_children)
-  local job_id, text, shape = s[1], s[2], s[3]
-  local kind, key = shape[1], K.base .. job_id
+local function settle(job_id, key, text, shape, now, look_for_children)
+  local kind = shape[1]
   if call('LREM', K.active, -1, job_id) == 0 then
     return -3
   end
@@ -171,16 +170,16 @@ end
 
 -- Give back the locks of all runs at once. Returns codes of those that had none: -2 no lock, -6 the
 -- lock is another's; the others' places are empty.
-local function unlock(settlements, plain)
-  local locks, held, ids, codes = {}, {}, {}, {}
-  for i, s in ipairs(settlements) do
-    locks[i] = K.base .. s[1] .. ':lock'
+local function unlock(ids, keys, shapes, plain)
+  local locks, held, free, codes = {}, {}, {}, {}
+  for i, key in ipairs(keys) do
+    locks[i] = key .. ':lock'
   end
   local holders = call('MGET', unpack(locks))
-  for i, s in ipairs(settlements) do
-    if holders[i] == s[3][2] then
-      held[#held + 1] = locks[i]
-      ids[#ids + 1] = s[1]
+  for i, lock in ipairs(locks) do
+    if holders[i] == shapes[i][2] then
+      held[#held + 1] = lock
+      free[#free + 1] = ids[i]
     else
       codes[i] = holders[i] and -6 or -2
     end
@@ -188,18 +187,23 @@ local function unlock(settlements, plain)
   if #held > 0 then
     call('DEL', unpack(held))
     if not plain then
-      call('SREM', K.stalled, unpack(ids))
+      call('SREM', K.stalled, unpack(free))
     end
   end
   return codes
 end
 
--- Returns a code for each settlement. plain: what nothing_special says.
-local function settle_all(settlements, now, plain)
-  local codes = unlock(settlements, plain)
-  for i, s in ipairs(settlements) do
-    codes[i] = codes[i] or settle(s, now, not plain)
+-- Returns a code for each settlement, and what nothing_special says.
+local function settle_all(ids, texts, shapes, now)
+  local keys = {}
+  for i, job_id in ipairs(ids) do
+    keys[i] = K.base .. job_id
+  end
+  local plain = nothing_special(keys, shapes)
+  local codes = unlock(ids, keys, shapes, plain)
+  for i, job_id in ipairs(ids) do
+    codes[i] = codes[i] or settle(job_id, keys[i], texts[i], shapes[i], now, not plain)
   end
   write_ended()
-  return codes
+  return codes, plain
 end
