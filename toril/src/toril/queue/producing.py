@@ -16,14 +16,10 @@ from ..record import Job
 from ..storage.flows import NO_PARENT, Refused, add_flow
 from ..storage.jobs import Added
 from ..storage.keys import Keys
+from .gathered import CHUNK, GatheredAdds
 from .steering import Steering
 
-CHUNK = 500
-"""How many jobs one script call adds at the most, so that no call holds the server for long."""
-
 _PLAIN = JobOptions()
-
-_Pending = tuple[AddArguments, "asyncio.Future[tuple[Added, int]]"]
 
 
 class Producing(Steering):
@@ -31,14 +27,13 @@ class Producing(Steering):
 
     def __init__(self, name: str, url: str | None = None, *, prefix: str = "bull") -> None:
         super().__init__(name, url, prefix=prefix)
-        self._defaults = JobOptions()
-        self._pending: list[_Pending] = []
-        self._flushes: set[asyncio.Task[None]] = set()
+        self._defaults = _PLAIN
+        self._gathered = GatheredAdds(self._store)
 
     async def add(self, name: str, data: Json = None, **options: Unpack[JobKeywords]) -> Job:
         """Add a job.
 
-        Calls made in one turn of the event loop travel in one script call. `job.created` tells
+        Calls made in one turn of the event loop travel together, the first one at once. `job.created` tells
         whether this call made the job, or which earlier one it is.
 
         Raises:
@@ -51,17 +46,12 @@ class Producing(Steering):
         if new.options.parent is not None:
             return (await self._add_children([new]))[0]
         arguments = add_arguments(new)
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[tuple[Added, int]] = loop.create_future()
-        if not self._pending:
-            loop.call_soon(self._start_flush)
-        self._pending.append((arguments, future))
-        added, now = await future
+        added, now = await self._gathered.add(arguments)
         return self.made(new, added, now, arguments)
 
     def with_defaults(self, new: NewJob) -> NewJob:
         """Put the queue's defaults where the job says nothing; for toril's own modules."""
-        if self._defaults == _PLAIN:
+        if self._defaults is _PLAIN:
             return new
         given = {
             field.name: value
@@ -70,34 +60,6 @@ class Producing(Steering):
         }
         return NewJob.with_options(new.name, new.data, replace(self._defaults, **given))
 
-    def _start_flush(self) -> None:
-        if self._flushes and self._store.connection.address.replicas is not None:
-            return  # one wait for replicas at a time: what gathers meanwhile shares the next one
-        pending, self._pending = self._pending, []
-        for start in range(0, len(pending), CHUNK):
-            task = asyncio.create_task(self._flush(pending[start : start + CHUNK]))
-            self._flushes.add(task)
-            task.add_done_callback(self._flushed)
-
-    def _flushed(self, task: asyncio.Task[None]) -> None:
-        self._flushes.discard(task)
-        if self._pending:
-            self._start_flush()
-
-    async def _flush(self, batch: Sequence[_Pending]) -> None:
-        try:
-            added, now = await self._store.add([arguments for arguments, _ in batch])
-        except BaseException as error:
-            for _, future in batch:
-                if not future.done():
-                    future.set_exception(error)
-            if not isinstance(error, Exception):
-                raise
-            return
-        for (_, future), result in zip(batch, added, strict=True):
-            if not future.done():
-                future.set_result((result, now))
-
     async def add_many(self, jobs: Sequence[NewJob]) -> list[Job]:
         """Add many jobs, in order, one round trip for each 500; each such chunk is all or nothing.
 
@@ -105,7 +67,7 @@ class Producing(Steering):
             InvalidPayload: a job's data cannot be written as JSON; none is added.
             ParentMissing, ParentTaken: of jobs with a `parent`; such jobs are all added or none.
         """
-        if self._defaults != _PLAIN:
+        if self._defaults is not _PLAIN:
             jobs = [self.with_defaults(job) for job in jobs]
         if any(job.options.parent is not None for job in jobs):
             return await self._add_children(jobs)
@@ -160,10 +122,8 @@ class Producing(Steering):
 
     async def close(self) -> None:
         """Send what is still to be added, then close. May be called more than once."""
-        if self._pending:
-            self._start_flush()
-        while self._flushes:
-            await asyncio.wait(self._flushes)
+        self._gathered.send()
+        await self._gathered.settled()
         await super().close()
 
 

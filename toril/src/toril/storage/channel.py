@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections import deque
-from typing import Any, NamedTuple, cast
+from math import inf
+from typing import Any, NamedTuple, Protocol, cast
 
 import libvalkey
 
@@ -75,19 +76,41 @@ def keep_alive(sock: socket.socket) -> None:
             sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
+class Sink(Protocol):
+    """What an answer is put into: a future, or what acts on it without another turn of the loop."""
+
+    def done(self) -> bool: ...
+    def set_result(self, result: Reply, /) -> None: ...
+    def set_exception(self, exception: Exception, /) -> None: ...
+
+
+class _Call(NamedTuple):
+    sink: Sink
+    timeout: float
+    expires: float
+
+
 class Channel(asyncio.Protocol):
-    """One open socket. Made by `Connection`; never used again once it has closed."""
+    """One open socket. Made by `Connection`; never used again once it has closed.
+
+    Attributes:
+        peer: What the server is called in errors.
+        closed: Whether no call can be made any more.
+        gone: Set once the socket itself is closed.
+    """
 
     def __init__(self) -> None:
         self._reader = reader()
-        self._waiting: deque[asyncio.Future[Reply]] = deque()
+        self._waiting: deque[_Call] = deque()
         self._transport: asyncio.Transport | None = None
         self._out: list[bytes] = []
         self._loop = asyncio.get_running_loop()
+        self._alarm: asyncio.TimerHandle | None = None
+        self._alarm_at = inf
         self._retired = False
+        self.peer = "the server"
         self.closed = False
         self.gone = asyncio.Event()
-        """Set once the socket itself is closed."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports are no subclasses of asyncio's.
@@ -100,12 +123,12 @@ class Channel(asyncio.Protocol):
         reader.feed(data)
         try:
             while (reply := reader.gets()) is not False:
-                future = waiting.popleft()
-                if not future.done():
+                sink = waiting.popleft().sink
+                if not sink.done():
                     if isinstance(reply, ServerRefused):
-                        future.set_exception(reply)
+                        sink.set_exception(reply)
                     else:
-                        future.set_result(reply)
+                        sink.set_result(reply)
         except (ConnectionFailed, IndexError) as error:
             self.close(ConnectionFailed(f"the server broke the protocol: {error}", undecided=True))
         if self._retired and not waiting:
@@ -116,21 +139,51 @@ class Channel(asyncio.Protocol):
         self.close(ConnectionFailed(f"connection to the server lost{reason}", undecided=True))
         self.gone.set()
 
-    def call(self, args: Command) -> asyncio.Future[Reply]:
-        """Send one command; calls made in one turn of the loop travel in one write."""
-        if self.closed:
-            raise ConnectionFailed("the connection is closed")
+    def call(self, args: Command, timeout: float = inf) -> asyncio.Future[Reply]:
+        """Send one command, as `post` does, and return the future answer."""
         future: asyncio.Future[Reply] = self._loop.create_future()
-        self._waiting.append(future)
-        if not self._out:
-            self._loop.call_soon(self._flush)
-        self._out.append(encode(args))
+        self.post(args, timeout, future)
         return future
+
+    def post(self, args: Command, timeout: float, sink: Sink) -> None:
+        """Send one command; the channel closes if there is no answer within `timeout` seconds.
+
+        It goes out at once if no other waits for its answer. Others made in that turn of the loop travel
+        together, in one write.
+        """
+        if self.closed or self._transport is None:
+            raise ConnectionFailed("the connection is closed")
+        if self._out:
+            self._out.append(encode(args))
+        elif self._waiting:
+            self._loop.call_soon(self._flush)
+            self._out.append(encode(args))
+        else:
+            self._transport.write(encode(args))
+        expires = self._loop.time() + timeout
+        self._waiting.append(_Call(sink, timeout, expires))
+        if expires < self._alarm_at:
+            self._set_alarm(expires)
 
     def _flush(self) -> None:
         if self._transport is not None and not self.closed:
             self._transport.write(b"".join(self._out))
         self._out.clear()
+
+    def _set_alarm(self, at: float) -> None:
+        # One for many calls: it is set anew when it goes off, not whenever a call is answered.
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._alarm_at = at
+        self._alarm = None if at == inf else self._loop.call_at(at, self._look_at_the_time)
+
+    def _look_at_the_time(self) -> None:
+        first = min(self._waiting, key=_expiry, default=None)
+        if first is not None and first.expires <= self._loop.time():
+            silence = f"no answer from {self.peer} within {first.timeout:g} s"
+            self.close(ConnectionFailed(silence, undecided=True))
+        else:
+            self._set_alarm(inf if first is None else first.expires)
 
     def retire(self) -> None:
         """Close once all calls under way are answered; for a server that is not the right one now."""
@@ -143,10 +196,15 @@ class Channel(asyncio.Protocol):
         if self.closed:
             return
         self.closed = True
+        self._set_alarm(inf)
         if self._transport is not None:
             self._transport.abort()
         reason = error or ConnectionFailed("the connection was closed", undecided=True)
         while self._waiting:
-            future = self._waiting.popleft()
-            if not future.done():
-                future.set_exception(reason)
+            sink = self._waiting.popleft().sink
+            if not sink.done():
+                sink.set_exception(reason)
+
+
+def _expiry(call: _Call) -> float:
+    return call.expires

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ..errors import ConnectionFailed, NotReplicated, ServerRefused, TorilError
 from .address import Address
-from .channel import Argument, Channel, Command, Reply
+from .channel import Argument, Channel, Command, Reply, Sink
 from .endpoint import Endpoint, Replicas
 from .routes import NOT_HERE, NOT_NOW, Inquiry, Routes, explained, named, target
 
@@ -93,6 +93,18 @@ class Connection:
             patience = patience or _Patience(PATIENCE)
             await patience.pause(trouble)
 
+    def post(self, *args: Argument, sink: Sink) -> bool:
+        """Send one command if the connection stands, without a turn of the event loop; False if not.
+
+        The answer goes into `sink`, an error too: the caller makes a `call` of those that are the
+        server's, which has done nothing then.
+        """
+        live = self._live
+        if live is None or live.channel.closed:
+            return False
+        live.channel.post(args, CALL_TIMEOUT, sink)
+        return True
+
     def _goes_on(self, error: ServerRefused, *, again: bool) -> bool:
         if self._routes.several:
             return error.code in NOT_HERE or error.code in NOT_NOW
@@ -159,14 +171,14 @@ class Connection:
 
 
 async def _exchange(live: _Live, args: Command, timeout: float, replicas: Replicas | None) -> Reply:
-    future = live.channel.call(args)
     if replicas is None:
-        return await _answer(live, future, timeout)
+        return await live.channel.call(args, timeout)
+    future = live.channel.call(args, timeout)
     # WAIT speaks of what its own connection wrote before, so both go out together.
-    waited = live.channel.call(("WAIT", *replicas))
+    waited = live.channel.call(("WAIT", *replicas), timeout + replicas.timeout_ms / 1000)
     try:
-        reply = await _answer(live, future, timeout)
-        reached = await _answer(live, waited, timeout + replicas.timeout_ms / 1000)
+        reply = await future
+        reached = await waited
     finally:
         if not waited.cancel() and not waited.cancelled():
             waited.exception()  # looked at, so that nobody warns of it
@@ -177,20 +189,6 @@ async def _exchange(live: _Live, args: Command, timeout: float, replicas: Replic
             reached,
         )
     return reply
-
-
-async def _answer(live: _Live, future: asyncio.Future[Reply], timeout: float) -> Reply:
-    handle = asyncio.get_running_loop().call_later(timeout, _expire, live, future, timeout)
-    try:
-        return await future
-    finally:
-        handle.cancel()
-
-
-def _expire(live: _Live, future: asyncio.Future[Reply], timeout: float) -> None:
-    if not future.done():
-        silence = f"no answer from {live.endpoint} within {timeout:g} s"
-        live.channel.close(ConnectionFailed(silence, undecided=True))
 
 
 async def connect(routes: Routes, endpoint: Endpoint, name: str) -> _Live:
@@ -250,6 +248,7 @@ async def _reach(
             else:
                 tls = address.tls.context() if address.tls else None
                 _, channel = await loop.create_connection(Channel, endpoint.host, endpoint.port, ssl=tls)
+            channel.peer = where
             reply: Reply = None
             for command in commands:
                 reply = await channel.call(command)

@@ -9,6 +9,7 @@ import msgspec
 
 from ..codec import AddArguments
 from . import scripts
+from .channel import Reply, Sink
 from .connection import Connection
 from .endpoint import Replicas
 from .keys import Keys
@@ -36,6 +37,12 @@ def pair(flat: Sequence[bytes]) -> Fields:
     return dict(zip(items, items, strict=True))
 
 
+def added_by(reply: Reply) -> tuple[list[Added], int]:
+    """Read the answer of add_jobs.lua: what became of each job, and the server's time in ms."""
+    added = [Added(reply[i].decode(), reply[i + 1]) for i in range(0, len(reply) - 1, 2)]
+    return added, reply[-1]
+
+
 class JobStore:
     """The scripts of one queue that look at jobs from outside a worker."""
 
@@ -56,9 +63,18 @@ class JobStore:
         """Add jobs, all or none; returns what became of each, and the server's time in ms."""
         replicas = self.connection.address.replicas
         reply = await self._run("add_jobs", msgspec.msgpack.encode(jobs), replicas=replicas)
-        assert isinstance(reply, list)
-        added = [Added(reply[i].decode(), reply[i + 1]) for i in range(0, len(reply) - 1, 2)]
-        return added, reply[-1]
+        return added_by(reply)
+
+    def post_add(self, jobs: list[AddArguments], sink: Sink) -> bool:
+        """Add jobs if the call can go out at once; the answer, for `added_by`, or the error goes into `sink`.
+
+        Returns False if nothing was sent, and `add` is to do it.
+        """
+        connection, keys = self.connection, self.keys
+        if connection.address.replicas is not None:
+            return False
+        blob = msgspec.msgpack.encode(jobs)
+        return scripts.post(connection, "add_jobs", keys.all, keys.base, blob, sink=sink)
 
     async def read(self, job_id: str) -> Fields:
         """Read one job's hash; empty if there is none."""

@@ -12,7 +12,7 @@ from functools import cache, lru_cache
 from importlib import resources
 
 from ..errors import ServerRefused, TorilError
-from .channel import Argument, Head, Reply, head
+from .channel import Argument, Head, Reply, Sink, head
 from .connection import Connection
 from .endpoint import Replicas
 
@@ -121,3 +121,12 @@ async def run(
             raise
     text = moved_source(name) if moved else source(name)
     return await connection.call("EVAL", text, len(keys), *keys, base, *args, replicas=replicas)
+
+
+def post(
+    connection: Connection, name: str, keys: tuple[str, ...], base: str, *args: Argument, sink: Sink
+) -> bool:
+    """Call the script `name` if it can go out at once, see `Connection.post`; False if not."""
+    if base in _moved:
+        return False
+    return connection.post(_call(sha(name), keys, base), *args, sink=sink)

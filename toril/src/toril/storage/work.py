@@ -84,7 +84,18 @@ class WorkStore:
         numbers = [shapes.setdefault(end.shape, len(shapes) + 1) for end in settlements]
         metrics = self._metrics_minutes
         blob = msgspec.msgpack.encode(
-            (wanted, token, self._lock_ms, self._worker, ids, texts, numbers, [*shapes], metrics, *self._limiter)
+            (
+                wanted,
+                token,
+                self._lock_ms,
+                self._worker,
+                ids,
+                texts,
+                numbers,
+                [*shapes],
+                metrics,
+                *self._limiter,
+            )
         )
         codes, flat, next_in, now = await scripts.run(
             self._connection, "commit", self._keys.all, self._keys.base, blob
