@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..codec import AddArguments
 from ..errors import ServerRefused
@@ -16,12 +16,9 @@ CHUNK = 500
 EARLY = 32
 """How many adds of one turn of the event loop go out before it ends: the server has something to do then."""
 
-_Outcome = tuple[Added, int]
-
-
-class _Pending(NamedTuple):
-    arguments: AddArguments
-    future: asyncio.Future[_Outcome]
+Outcome = tuple[Added, int]
+"""What became of one add, and the server's time in ms."""
+_Pending = tuple[AddArguments, "asyncio.Future[Outcome]"]
 
 
 class GatheredAdds:
@@ -37,20 +34,16 @@ class GatheredAdds:
         self._posted: set[_Posted] = set()
         self._calls: set[asyncio.Task[None]] = set()
 
-    async def add(self, arguments: AddArguments) -> _Outcome:
-        """Add one job; returns what became of it, and the server's time in ms.
-
-        Raises:
-            ConnectionFailed, ServerRefused, NotReplicated: what its call ended with.
-        """
+    def add(self, arguments: AddArguments) -> asyncio.Future[Outcome]:
+        """Add one job. The future may end with ConnectionFailed, ServerRefused or NotReplicated."""
         loop = asyncio.get_running_loop()
-        future: asyncio.Future[_Outcome] = loop.create_future()
-        self._pending.append(_Pending(arguments, future))
+        future: asyncio.Future[Outcome] = loop.create_future()
+        self._pending.append((arguments, future))
         if len(self._pending) == EARLY or not (self._posted or self._calls):
             self.send()
         elif len(self._pending) == 1:
             loop.call_soon(self.send)
-        return await future
+        return future
 
     def send(self) -> None:
         """Send what has gathered."""
@@ -60,7 +53,7 @@ class GatheredAdds:
         for start in range(0, len(pending), CHUNK):
             batch = pending[start : start + CHUNK]
             posted = _Posted(batch, self)
-            if self._store.post_add([each.arguments for each in batch], posted):
+            if self._store.post_add([arguments for arguments, _ in batch], posted):
                 self._posted.add(posted)
             else:
                 self._call(batch)
@@ -72,7 +65,7 @@ class GatheredAdds:
 
     async def _add(self, batch: Sequence[_Pending]) -> None:
         try:
-            added, now = await self._store.add([each.arguments for each in batch])
+            added, now = await self._store.add([arguments for arguments, _ in batch])
         except BaseException as error:
             _fail(batch, error)
             if not isinstance(error, Exception):
@@ -98,7 +91,7 @@ class GatheredAdds:
         """Wait until nothing is under way any more."""
         while self._posted or self._calls:
             under_way: set[asyncio.Future[Any]] = {*self._calls}
-            under_way.update(each.future for posted in self._posted for each in posted.batch)
+            under_way.update(future for posted in self._posted for _, future in posted.batch)
             await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
 
 
@@ -121,12 +114,12 @@ class _Posted:
 
 
 def _finish(batch: Sequence[_Pending], added: Sequence[Added], now: int) -> None:
-    for each, result in zip(batch, added, strict=True):
-        if not each.future.done():
-            each.future.set_result((result, now))
+    for (_, future), result in zip(batch, added, strict=True):
+        if not future.done():
+            future.set_result((result, now))
 
 
 def _fail(batch: Sequence[_Pending], error: BaseException) -> None:
-    for each in batch:
-        if not each.future.done():
-            each.future.set_exception(error)
+    for _, future in batch:
+        if not future.done():
+            future.set_exception(error)

@@ -19,7 +19,7 @@ from ..storage.keys import Keys
 from .gathered import CHUNK, GatheredAdds
 from .steering import Steering
 
-_PLAIN = JobOptions()
+_PLAIN = JobOptions.of()
 
 
 class Producing(Steering):
