@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from ..codec import AddArguments
 from ..errors import InvalidOption, InvalidPayload, TorilError
 from ..queue import Queue
-from ..queue.producing import CHUNK
+from ..queue.gathered import CHUNK
 from ..storage.address import server_url
 from .rows import Row, arguments, take
 from .table import CHANNEL, TABLE
