@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from insightdesk import jobs
+from insightdesk.accounts import organization_routes
 from insightdesk.accounts import routes as accounts
 from insightdesk.accounts import team_routes as teams
 from insightdesk.accounts import token_routes as tokens
@@ -21,6 +22,7 @@ from insightdesk.pages import routes as pages_routes
 from insightdesk.realtime import routes as notifications
 from insightdesk.realtime import server as realtime_server
 from insightdesk.reports import routes as reports
+from insightdesk.retention import archive_routes
 from insightdesk.retention import routes as retention
 from insightdesk.settings import get_settings
 from insightdesk.sla import routes as sla
@@ -57,6 +59,7 @@ def create_app() -> FastAPI:
     for router in (
         accounts.router,
         tokens.router,
+        organization_routes.router,
         teams.router,
         tickets.router,
         tags.router,
@@ -65,6 +68,7 @@ def create_app() -> FastAPI:
         reports.router,
         retention.router,
         notifications.router,
+        archive_routes.router,
         admin.router,
         dead_letters.router,
         pages_routes.router,

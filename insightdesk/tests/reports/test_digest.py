@@ -6,6 +6,7 @@ import asyncio
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import httpx
 import pytest
 from desks import Desk, make_desk
 from moved_clock import MovedClock, Sent, desk_in
@@ -282,3 +283,16 @@ async def test_a_weekly_report_tells_how_promises_were_kept(db: None) -> None:
     for fact in ("Opened: 2", "Solved: 1", "Unsolved now: 1", "How promises were kept",
                  "100 %: resolution", "0 %: first response"):  # fmt: skip
         assert fact in mail.text, mail.text
+
+
+async def test_an_administrator_sets_the_zone(desk: Desk, api: httpx.AsyncClient) -> None:
+    path = "/api/settings/organization"
+    shown = (await api.get(path, headers=desk.headers(Role.AGENT))).json()["data"]
+    assert (shown["id"], shown["timeZone"]) == (desk.organization_id, "UTC")
+    body = {"name": "Desk", "timeZone": SYDNEY}
+    assert (await api.put(path, json=body, headers=desk.headers(Role.AGENT))).status_code == 403
+    changed = (await api.put(path, json=body, headers=desk.headers(Role.ADMIN))).json()["data"]
+    assert (changed["name"], changed["timeZone"]) == ("Desk", SYDNEY)
+    for zone in ("Mars/Olympus", "", "../x", "UTC\0"):
+        answer = await api.put(path, json={**body, "timeZone": zone}, headers=desk.headers(Role.ADMIN))
+        assert answer.status_code == 422, zone

@@ -228,3 +228,21 @@ async def test_the_limits_route(desk: Desk, api: httpx.AsyncClient) -> None:
     for wrong in ({"auditDays": 0}, {"purgeAfterDays": 1}, {"deliveryDays": 36_501}, {"auditDays": "x"}):
         answer = await api.put(PATH, json={**body, **wrong}, headers=desk.headers(Role.ADMIN))
         assert answer.status_code == 422, wrong
+
+
+async def test_the_archive_is_read_by_its_own_staff(
+    desk: Desk, other_desk: Desk, now: datetime, api: httpx.AsyncClient
+) -> None:
+    ticket = await closed_ticket(desk, now)
+    await service.run(database(), now + 366 * DAY)
+    path = "/api/archive/tickets"
+    listed = (await api.get(path, headers=desk.headers(Role.AGENT))).json()["data"]
+    assert [(item["id"], item["subject"]) for item in listed["items"]] == [(ticket.id, "Help")]
+    found = await api.get(f"{path}?number={ticket.number + 1}", headers=desk.headers(Role.AGENT))
+    assert found.json()["data"]["total"] == 0
+    shown = (await api.get(f"{path}/{ticket.id}", headers=desk.headers(Role.AGENT))).json()["data"]
+    assert [message["body"] for message in shown["document"]["messages"]] == ["Please", "Done"]
+    assert (await api.get(path, headers=other_desk.headers(Role.AGENT))).json()["data"]["total"] == 0
+    for who, role in ((other_desk, Role.ADMIN), (desk, Role.CUSTOMER)):
+        refused = await api.get(f"{path}/{ticket.id}", headers=who.headers(role))
+        assert refused.status_code in (403, 404)

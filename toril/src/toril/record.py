@@ -83,7 +83,7 @@ class Job(Kin):
 
     @property
     def fields(self) -> Mapping[bytes, bytes]:
-        """The hash as it was read; for toril's own modules."""
+        """The hash as it was read: what clients wrote, also where it cannot be decoded."""
         return self._fields
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, delete, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -76,6 +76,14 @@ async def delete_expired_sessions(session: AsyncSession, user_id: str, now: date
     await session.execute(
         delete(LoginSession).where(LoginSession.user_id == user_id, LoginSession.expires_at <= now)
     )
+
+
+async def is_name_of_another(session: AsyncSession, organization_id: str, user_id: str, name: str) -> bool:
+    """Whether another user of the organization has this name, in whatever case."""
+    another = select(User.id).where(
+        User.organization_id == organization_id, func.lower(User.name) == name.lower(), User.id != user_id
+    )
+    return await session.scalar(another.limit(1)) is not None
 
 
 async def users_by_email(session: AsyncSession, email: str, slug: str | None) -> Sequence[User]:

@@ -115,6 +115,11 @@ async def find_organization(session: AsyncSession, slug: str) -> Organization | 
     return await repository.organization_by_slug(session, slug)
 
 
+async def get_organization(session: AsyncSession, organization_id: str) -> Organization:
+    """The organization of somebody who has proved that he belongs to it."""
+    return await session.get_one(Organization, organization_id)
+
+
 async def list_users(session: AsyncSession, organization_id: str) -> list[User]:
     """All active users of the organization."""
     return list(await repository.users_with_roles(session, [organization_id], list(Role)))
@@ -143,6 +148,16 @@ async def administrators(
     for user in await repository.users_with_roles(session, organization_ids, [Role.ADMIN]):
         found[user.organization_id].append(Addressee(user.id, user.organization_id, user.name, user.email))
     return found
+
+
+async def lock_person(session: AsyncSession, organization_id: str, user_id: str) -> User | None:
+    """A person of the organization, active or not, locked with all its administrators."""
+    return await repository.lock_member(session, organization_id, user_id)
+
+
+async def is_name_shared(session: AsyncSession, organization_id: str, user_id: str, name: str) -> bool:
+    """Whether somebody else of the organization has this name, in whatever case."""
+    return await repository.is_name_of_another(session, organization_id, user_id, name)
 
 
 async def staff_ids(session: AsyncSession, organization_id: str) -> set[str]:

@@ -183,6 +183,26 @@ def _check_database() -> None:
     check_migrated(get_settings().database_url)
 
 
+@app.command()
+def erase(
+    email: Annotated[str, typer.Argument(help="The address of the person to erase.")],
+    org: Annotated[str, typer.Option(help="The organization's short name.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Erase a person: from the database, the queues and the files. It cannot be undone."""
+    from insightdesk.cli.erase import erase_person
+    from insightdesk.migrations import check_migrated
+    from insightdesk.settings import get_settings
+
+    settings = get_settings()
+    os.environ["TORIL_URL"] = settings.valkey_url
+    check_migrated(settings.database_url)
+    asyncio.run(check_valkey(settings.valkey_url))
+    if not yes:
+        typer.confirm(f"Erase {email} from {org}? It cannot be undone.", abort=True)
+    print(asyncio.run(erase_person(email, org)))
+
+
 def main() -> None:
     """The entry point: one line and a code that is not 0 for whatever the user can mend."""
     try:
