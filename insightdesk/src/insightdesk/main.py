@@ -19,6 +19,7 @@ from insightdesk.dead_letters import routes as dead_letters
 from insightdesk.kit.errors import documented_errors, install_error_handlers
 from insightdesk.kit.guard import Bounds, SecurityHeaders
 from insightdesk.pages import routes as pages_routes
+from insightdesk.pages.admin import routes as admin_pages
 from insightdesk.realtime import routes as notifications
 from insightdesk.realtime import server as realtime_server
 from insightdesk.reports import routes as reports
@@ -71,6 +72,7 @@ def create_app() -> FastAPI:
         archive_routes.router,
         admin.router,
         dead_letters.router,
+        admin_pages.router,
         pages_routes.router,
     ):
         app.include_router(router)

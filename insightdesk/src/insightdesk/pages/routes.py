@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from functools import lru_cache
 from importlib import resources
 
-import jinja2
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, StreamingResponse
 
@@ -16,22 +14,14 @@ from insightdesk.database import transaction
 from insightdesk.kit import clock
 from insightdesk.kit.errors import NotFound, Unauthorized
 from insightdesk.pages import queries
+from insightdesk.pages.rendering import MAIL_POLICY, headers, html
 
 __all__ = ["router"]
 
 router = APIRouter(include_in_schema=False)
 
 _PERIOD = 1.0  # seconds between two looks at whether something changed
-_PAGE_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
-# A mail may show its own styles and nothing else: no script, no request, no way out of its frame.
-_MAIL_POLICY = (
-    "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'none'; "
-    "base-uri 'none'; frame-ancestors 'self'"
-)
-_ASSETS = {"app.css": "text/css", "app.js": "text/javascript"}
+_ASSETS = {"app.css": "text/css", "app.js": "text/javascript", "admin.js": "text/javascript"}
 
 
 @router.get("/")
@@ -40,18 +30,16 @@ async def page(request: Request) -> HTMLResponse:
     try:
         principal = await current_principal(request)
     except Unauthorized:
-        return _html("login.html")
+        return html("login.html")
     async with transaction() as session:
-        return _html(
-            "page.html", me=principal, board=await queries.board(session, principal), now=clock.now()
-        )
+        return html("page.html", me=principal, board=await queries.board(session, principal), now=clock.now())
 
 
 @router.get("/ui/board")
 async def board(principal: CurrentPrincipal) -> HTMLResponse:
     """Both lists."""
     async with transaction() as session:
-        return _html("board.html", board=await queries.board(session, principal), now=clock.now())
+        return html("board.html", board=await queries.board(session, principal), now=clock.now())
 
 
 @router.get("/ui/tickets/{ticket_id}")
@@ -61,7 +49,7 @@ async def ticket(ticket_id: str, principal: CurrentPrincipal) -> HTMLResponse:
         found = await queries.messages(session, principal, ticket_id)
     if found is None:
         raise NotFound("there is no such ticket")
-    return _html("ticket.html", ticket=found[0], rows=found[1], me=principal)
+    return html("ticket.html", ticket=found[0], rows=found[1], me=principal)
 
 
 @router.get("/ui/mails/{delivery_id}")
@@ -71,7 +59,7 @@ async def mail(delivery_id: str, principal: CurrentPrincipal) -> HTMLResponse:
         found = await queries.mail(session, principal, delivery_id)
     if found is None:
         raise NotFound("there is no such mail")
-    return _html("mail.html", mail=found)
+    return html("mail.html", mail=found)
 
 
 @router.get("/ui/mails/{delivery_id}/html")
@@ -81,7 +69,7 @@ async def mail_html(delivery_id: str, principal: CurrentPrincipal) -> HTMLRespon
         found = await queries.mail(session, principal, delivery_id)
     if found is None:
         raise NotFound("there is no such mail")
-    return HTMLResponse(found.html, headers={**_headers(_MAIL_POLICY)})
+    return HTMLResponse(found.html, headers=headers(MAIL_POLICY))
 
 
 @router.get("/ui/events")
@@ -115,27 +103,3 @@ async def asset(name: str) -> Response:
         media_type=_ASSETS[name],
         headers={"Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"},
     )
-
-
-@lru_cache(maxsize=1)
-def _environment() -> jinja2.Environment:
-    return jinja2.Environment(
-        loader=jinja2.PackageLoader("insightdesk.pages", "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-
-
-def _html(template: str, **values: object) -> HTMLResponse:
-    return HTMLResponse(_environment().get_template(template).render(values), headers=_headers(_PAGE_POLICY))
-
-
-def _headers(policy: str) -> dict[str, str]:
-    return {
-        "Content-Security-Policy": policy,
-        "Cache-Control": "no-store",
-        "Referrer-Policy": "no-referrer",
-        "X-Content-Type-Options": "nosniff",
-    }

@@ -82,8 +82,9 @@ document.addEventListener("click", async (event) => {
 });
 
 document.addEventListener("submit", async (event) => {
-  event.preventDefault();
   const form = event.target;
+  if (form.id !== "login" && form.id !== "reply") return;
+  event.preventDefault();
   const values = Object.fromEntries(new FormData(form));
   try {
     if (form.id === "login") {

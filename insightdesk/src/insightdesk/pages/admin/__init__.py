@@ -1,0 +1,1 @@
+"""The pages of administrators: queues, jobs, schedules, dead letters, workers, audit."""
