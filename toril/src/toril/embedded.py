@@ -18,6 +18,8 @@ from typing import Literal, Self
 from .errors import TorilError
 
 _START_TIMEOUT = 10.0
+_PORTS = 5
+"""How many free ports are tried: another process may take one before the server does."""
 
 # Runs between fork and exec of the server by way of a fresh interpreter: the kernel then kills the
 # server when its owner dies, and the terminal's Ctrl-C does not reach it before its owner has drained.
@@ -34,6 +36,10 @@ os.execv(sys.argv[2], sys.argv[2:])
 
 class EmbeddedFailed(TorilError):
     """The embedded server could not be started; the message says why."""
+
+
+class _PortTaken(EmbeddedFailed):
+    """Another process listens on its port."""
 
 
 def binary() -> Path:
@@ -87,6 +93,7 @@ class EmbeddedServer:
         self._temporary = data_dir is None
         self.data_dir = Path(tempfile.mkdtemp(prefix="toril-valkey-")) if data_dir is None else data_dir
         self.port = port or free_port()
+        self._ports = 1 if port else _PORTS
         self._appendonly = appendonly
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -116,6 +123,19 @@ class EmbeddedServer:
         if self._process is not None and self._process.poll() is None:
             return
         self.data_dir.mkdir(parents=True, exist_ok=True)
+        while True:
+            try:
+                self._start()
+            except _PortTaken:
+                self._ports -= 1
+                if not self._ports:
+                    raise
+                self.port = free_port()
+            else:
+                self._ports = 1  # a later start is on the same one
+                return
+
+    def _start(self) -> None:
         log = self.data_dir / "valkey.log"
         persistence = (
             ["--appendonly", "yes", "--appendfsync", self._appendonly]
@@ -145,16 +165,24 @@ class EmbeddedServer:
         deadline = time.monotonic() + _START_TIMEOUT
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > deadline:
-                end = log.read_text(errors="replace").strip().splitlines()[-1:]
+                end = "".join(log.read_text(errors="replace").strip().splitlines()[-1:])
                 self.kill()
-                raise EmbeddedFailed(f"the embedded Valkey did not start on port {self.port}: {''.join(end)}")
+                kind = _PortTaken if "Failed listening on port" in end else EmbeddedFailed
+                raise kind(f"the embedded Valkey did not start on port {self.port}: {end}")
             time.sleep(0.01)
 
     def _answers(self) -> bool:
+        """Whether it is this process that answers, and not another which has its port."""
         try:
-            with socket.create_connection(("127.0.0.1", self.port), timeout=1.0) as connection:
-                connection.sendall(b"PING\r\n")
-                return connection.recv(16).startswith((b"+PONG", b"-NOAUTH"))
+            with (
+                socket.create_connection(("127.0.0.1", self.port), timeout=1.0) as connection,
+                connection.makefile("rb") as answers,
+            ):
+                connection.sendall(b"PING\r\nINFO server\r\n")
+                pong = answers.readline()
+                if not pong.startswith(b"+PONG"):
+                    return pong.startswith(b"-NOAUTH")
+                return b"process_id:%d\r\n" % self.pid in answers.read(int(answers.readline()[1:]))
         except OSError:
             return False
 

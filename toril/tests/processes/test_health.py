@@ -43,14 +43,14 @@ async def test_idle_busy_and_paused_workers_are_healthy(queue: toril.Queue, runn
     async with running(long, lock_duration=0.6) as worker:
         assert not worker.healthy()
         await until(worker.healthy)
-        await stays_healthy(worker, 1.0, max_age=0.8)
+        await stays_healthy(worker, 2.0, max_age=1.6)
         job = await queue.add("x")
         await until(lambda: worker.running == 1)
-        await stays_healthy(worker, 1.0, max_age=0.8)
+        await stays_healthy(worker, 2.0, max_age=1.6)
         release.set()
         await job.wait(5)
         await queue.pause()
-        await stays_healthy(worker, 1.0, max_age=0.8)
+        await stays_healthy(worker, 2.0, max_age=1.6)
     assert not worker.healthy(), "it has ended"
 
 
