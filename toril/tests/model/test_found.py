@@ -108,6 +108,18 @@ def test_a_drain_sees_what_waits_behind_the_jobs_of_schedulers(twin: Twin) -> No
     agree(twin)
 
 
+def test_a_clean_passes_over_a_failed_job_that_is_its_scheduler_s_next(twin: Twin) -> None:
+    """As a run that failed before the next one was made leaves it."""
+    twin.upsert_scheduler("s", Every(60.0), NewJob("x", 1))
+    add(twin, NewJob("y", 2))
+    twin.commit([], 2)
+    next_one = job_at("s", twin.queue.schedulers["s"].next_run)
+    twin.commit([end(twin, next_one, "f"), end(twin, "2", "f")], 0)
+    twin.clean("failed", 0, 5, 1)
+    assert twin.queue.failed.keys() == {next_one}
+    agree(twin)
+
+
 def test_a_worker_is_told_when_a_delayed_job_of_a_full_queue_is_due(twin: Twin) -> None:
     twin.set_limits(concurrency=1)
     add(twin, NewJob("x", 1), NewJob("x", 2, delay=60.0))

@@ -243,8 +243,10 @@ class Twin:
         removed: list[str] = []
         skip = 0
         while skip >= 0 and len(removed) < most:
-            more, skip = self.twins.run(self.bulk.clean(state, age_ms, look, skip, most - len(removed)))
-            removed += more
+            more, ahead = self.twins.run(self.bulk.clean(state, age_ms, look, skip, most - len(removed)))
+            assert more or ahead == -1 or ahead > skip
+            assert ahead <= len(self.queue.jobs), "it passes over jobs that are not there"
+            removed, skip = removed + more, ahead
         same(self.twins.model.clean(self.queue, state, age_ms, most, self.now), removed)
         self.queue.events = [each for each in self.queue.events if each["event"] != "cleaned"]
         self.twins.untold = "cleaned"

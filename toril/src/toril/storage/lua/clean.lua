@@ -24,7 +24,7 @@ if is_list then
     ids[#ids + 1] = page[i]
   end
 elseif name == 'completed' or name == 'failed' then
-  ids = call('ZRANGEBYSCORE', K[name], '-inf', latest, 'LIMIT', 0, look)
+  ids = call('ZRANGEBYSCORE', K[name], '-inf', latest, 'LIMIT', skip, look)
 else
   ids = call('ZRANGE', K[name], skip, skip + look - 1)
 end
