@@ -163,7 +163,7 @@ class EmbeddedServer:
                 stderr=subprocess.STDOUT,
             )
         deadline = time.monotonic() + _START_TIMEOUT
-        while not self._answers():
+        while not self._answers(self._process.pid):
             if self._process.poll() is not None or time.monotonic() > deadline:
                 end = "".join(log.read_text(errors="replace").strip().splitlines()[-1:])
                 self.kill()
@@ -171,7 +171,7 @@ class EmbeddedServer:
                 raise kind(f"the embedded Valkey did not start on port {self.port}: {end}")
             time.sleep(0.01)
 
-    def _answers(self) -> bool:
+    def _answers(self, pid: int) -> bool:
         """Whether it is this process that answers, and not another which has its port."""
         try:
             with (
@@ -182,7 +182,7 @@ class EmbeddedServer:
                 pong = answers.readline()
                 if not pong.startswith(b"+PONG"):
                     return pong.startswith(b"-NOAUTH")
-                return b"process_id:%d\r\n" % self.pid in answers.read(int(answers.readline()[1:]))
+                return b"process_id:%d\r\n" % pid in answers.read(int(answers.readline()[1:]))
         except OSError:
             return False
 
