@@ -78,7 +78,11 @@ async def erase(
     )
     session.add(receipt)
     await session.flush()
-    if actor is not None:
+    if actor is None:
+        accounts.audit_operator(
+            session, organization_id, "person.erased", "user", user_id, receipt=receipt.id
+        )
+    else:
         accounts.audit(session, actor, "person.erased", "user", user_id, receipt=receipt.id)
     await _stage(session, receipt.id)
     return receipt
