@@ -27,6 +27,9 @@ from insightdesk.retention.person import Person
 from insightdesk.tickets import erasure as tickets
 from toril import outbox
 
+_SHORTEST_NAME = 3
+"""Characters of a name that is looked for in texts; a shorter one is in too many that do not mean her."""
+
 _FEATURES = {
     "tickets": tickets.erase_person,
     "archived tickets": archive.erase_person,
@@ -59,7 +62,8 @@ async def erase(
     if admins == {user_id}:
         raise Invalid("userId: this is the organization's last administrator")
     shared = await accounts.is_name_shared(session, organization_id, user_id, user.name)
-    person = Person(organization_id, user_id, user.email, "" if shared else user.name)
+    searched = not shared and len(user.name.strip()) >= _SHORTEST_NAME
+    person = Person(organization_id, user_id, user.email, user.name if searched else "")
     records = Counter(
         {
             kind: await erased(session, organization_id, user_id, user.email)

@@ -34,7 +34,7 @@ class Gone(Enum):
 
 @dataclass(frozen=True)
 class Person:
-    """The person to erase; ``name`` is empty where somebody else of the organization has the same."""
+    """The person to erase; ``name`` is empty where it is not to be looked for."""
 
     organization_id: str
     user_id: str
