@@ -110,3 +110,19 @@ async def test_fifty_declarations_at_once_make_one_job(valkey_url: str, queue_na
         assert job.data == {"a": 2}
         assert await queue.remove_job_scheduler("scan")
         assert (await queue.get_job_counts())["delayed"] == 0
+
+
+async def test_its_workers_count_ends_and_take_its_options(
+    valkey_url: str, queue: toril.Queue, queue_name: str
+) -> None:
+    app = toril.Toril(valkey_url, metrics_minutes=5)
+
+    @app.job(queue_name)
+    async def work() -> None: ...
+
+    async with app.worker_running(death_after=None, lock_duration=12.0):
+        (worker,) = app.workers
+        assert (worker._death_after, worker._lock_duration) == (None, 12.0)
+        await (await work.enqueue()).wait(5)
+    assert (await queue.get_metrics("completed")).count == 1
+    await app.close()

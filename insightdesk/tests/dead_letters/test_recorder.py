@@ -7,14 +7,17 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 
 import pytest
 from desks import Desk
 from failing import fail, letters, refuse, work
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.ext.asyncio import AsyncSession
 
 import toril
-from insightdesk.database import database, transaction
+from insightdesk.database import Database, database, new_id, transaction
 from insightdesk.dead_letters import repository
 from insightdesk.dead_letters.recorder import QueueRecorder, run_recorders
 
@@ -194,3 +197,46 @@ async def test_one_recorder_at_a_time_and_the_next_takes_over(queue: toril.Queue
     await fail(queue, valkey_url, {"n": 2})
     await recorded(queue.name, 2)
     await end(second)
+
+
+class Flaky(Database):
+    """A database that is gone for its first transactions."""
+
+    gone = 3
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncSession]:
+        if self.gone:
+            self.gone -= 1
+            raise OperationalError("SELECT 1", {}, ConnectionRefusedError("gone"))
+        async with super().transaction() as session:
+            yield session
+
+
+async def test_recording_goes_on_after_the_database_was_gone(
+    queue: toril.Queue, database_url: str, valkey_url: str
+) -> None:
+    flaky = Flaky(database_url)
+    running = asyncio.create_task(QueueRecorder(flaky, queue.name, valkey_url).run())
+    await fail(queue, valkey_url, {"n": 1})
+    await recorded(queue.name, 1)
+    await end(running)
+    await flaky.close()
+
+
+async def test_recording_goes_on_after_valkey_was_restarted(
+    db: None, tmp_path: Path, queue: toril.Queue
+) -> None:
+    name = f"q-{new_id()}"
+    with toril.embedded(tmp_path, appendonly="always") as url:
+        port = int(url.rpartition(":")[2].partition("/")[0])
+        running = asyncio.create_task(QueueRecorder(database(), name, url).run())
+        async with toril.Queue(name, url) as own:
+            await fail(own, url, {"n": 1})
+            await recorded(name, 1)
+    with toril.embedded(tmp_path, appendonly="always", port=port) as url:
+        async with toril.Queue(name, url) as own:
+            await fail(own, url, {"n": 2})
+            await recorded(name, 2)
+        await end(running)
+    assert len(await letters(name)) == 2

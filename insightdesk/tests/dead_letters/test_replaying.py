@@ -132,9 +132,10 @@ async def test_what_belongs_to_nobody_is_shown_to_nobody(
     await fail(
         queue, valkey_url, {"userId": desk.agent.user_id, "organizationId": other_desk.organization_id}
     )
+    await fail(queue, valkey_url, {"userId": desk.agent.user_id, "organizationId": "of another desk"})
     await recorder.reconcile(queue, whole=True)
     found = await letters(queue.name)
-    assert [letter.organization_id for letter in found] == [None, None]
+    assert [letter.organization_id for letter in found] == [None, None, None]
     for one in (desk, other_desk):
         answer = await api.get("/admin/jobs/failed", headers=one.headers(Role.ADMIN))
         assert answer.json()["data"] == []

@@ -22,6 +22,8 @@ from insightdesk.dead_letters.capture import Failure
 from insightdesk.dead_letters.recorder import QueueRecorder
 from insightdesk.kit import clock
 from insightdesk.main import create_app
+from insightdesk.pages.admin.jobs import QueueView
+from insightdesk.queues import QUEUES
 from insightdesk.worker import app
 
 HOSTILE = "<script>alert(1)</script>{{ 7*7 }}"
@@ -144,6 +146,13 @@ async def test_the_number_of_statements_does_not_grow_with_the_jobs(
         if job.name == "later":
             await job.remove()
     assert jobs
+
+
+def test_rates_and_bars_of_a_queue() -> None:
+    view = QueueView(QUEUES[0], {}, [4, 0, 8, 2, 1, 9], [])
+    assert view.rate == 3.0
+    assert view.bars == [(59, 4 / 9), (57, 8 / 9), (56, 2 / 9), (55, 1 / 9), (54, 1.0)]
+    assert QueueView(QUEUES[0], {}, [], []).rate == 0.0
 
 
 @pytest.fixture

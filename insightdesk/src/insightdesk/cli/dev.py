@@ -62,6 +62,9 @@ def run_dev(*, port: int, demo: bool, fresh: bool) -> int:
                     INSIGHTDESK_DATA_DIR=str(data_dir),
                     INSIGHTDESK_PORT=str(port),
                     INSIGHTDESK_SECRET=_secret(data_dir),
+                    INSIGHTDESK_DRAIN_SECONDS=str(
+                        _STOP_LIMIT / 2
+                    ),  # the worker hands back before it is killed
                     TORIL_URL=valkey_url,
                 )
                 get_settings.cache_clear()

@@ -51,9 +51,11 @@ async def organizations_of(session: AsyncSession, payloads: Sequence[toril.Json]
 
 
 def _owner(references: list[tuple[str, str]], known: dict[str, dict[str, set[str]]]) -> str | None:
+    if any(kind == "organization" and not known[kind].get(value) for kind, value in references):
+        return None  # it names one that does not exist
     firm = [known[kind].get(value, set()) for kind, value in references if kind != "address"]
     told = set[str]().union(*firm)
-    if not told and not any(kind == "organization" for kind, _ in references):
+    if not told:
         told = set[str]().union(*(known[kind].get(value, set()) for kind, value in references))
     return told.pop() if len(told) == 1 else None
 

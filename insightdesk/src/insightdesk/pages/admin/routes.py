@@ -61,6 +61,12 @@ PageNumber = Annotated[int, Query(ge=1, le=10_000)]
 Text = Annotated[str, Query(max_length=200)]
 
 
+@router.get("")
+async def begin(admin: CurrentAdmin) -> RedirectResponse:
+    """The first page."""
+    return RedirectResponse("/ui/admin/overview", 303)
+
+
 @router.get("/overview")
 async def overview(admin: CurrentAdmin) -> HTMLResponse:
     """Counts and rates of all queues, the helpdesk's parts, and what failed."""
