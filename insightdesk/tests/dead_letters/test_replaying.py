@@ -170,6 +170,25 @@ async def test_a_paced_replay_of_a_kind_after_a_dry_run(
     assert (await api.post(f"/admin/jobs/retry/{one.id}", headers=admin)).status_code == 409
 
 
+async def test_odd_texts_are_replayed_as_they_were(
+    api: httpx.AsyncClient, desk: Desk, queue: toril.Queue, recorder: QueueRecorder, valkey_url: str
+) -> None:
+    data = {
+        "userId": desk.agent.user_id,
+        "text": "nul \x00, \\u0000, \U0001f41b, \u202e, 'quotes\"",
+        "n": 2**53,
+    }
+    await fail(queue, valkey_url, data)
+    await recorder.reconcile(queue, whole=True)
+    (letter,) = await letters(queue.name)
+    answer = await api.post(f"/admin/jobs/retry/{letter.id}", headers=desk.headers(Role.ADMIN))
+    assert answer.status_code == 200, answer.text
+    await relay(valkey_url)
+    job = await queue.get_job(f"replay-{letter.id}")
+    assert job is not None
+    assert job.data == data
+
+
 async def test_a_review_is_kept_and_can_be_taken_back(
     api: httpx.AsyncClient, desk: Desk, letter: DeadLetter
 ) -> None:

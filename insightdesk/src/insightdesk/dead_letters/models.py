@@ -19,8 +19,7 @@ class DeadLetter(Identified, Base):
         organization_id: whose it is, by its payload; None if that tells nobody, or several. Such a letter
             is shown to no organization.
         data: the payload with what is personal taken out; what people see.
-        payload: the payload itself as JSON text, for a replay; None if it was erased, too large, no JSON,
-            or holds what PostgreSQL cannot (NUL).
+        payload: the payload itself as JSON text, for a replay; None if it was erased, too large or no JSON.
         options: what the job was added with; see `insightdesk.dead_letters.replaying`.
         attempts: how many runs had ended.
         stalls: how often its worker had died.

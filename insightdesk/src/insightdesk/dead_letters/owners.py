@@ -20,6 +20,7 @@ _USERS = (
     "actorId",
     "requestedBy",
     "agentId",
+    "adminId",
     "assigneeId",
     "customerId",
     "recipientIds",

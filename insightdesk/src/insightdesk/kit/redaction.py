@@ -60,8 +60,8 @@ def is_private_name(name: str) -> bool:
 
 
 def is_storable(text: str) -> bool:
-    """Whether PostgreSQL can hold a text, as it is and as JSON: no NUL, escaped or not, no lone surrogate."""
-    return _UNSTORABLE.search(text) is None and "\\u0000" not in text
+    """Whether PostgreSQL can hold a text: it has no NUL and no lone surrogate. In JSON a NUL is an escape."""
+    return _UNSTORABLE.search(text) is None
 
 
 def mask(text: str, private: frozenset[str] = frozenset()) -> str:
