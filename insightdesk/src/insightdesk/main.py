@@ -16,8 +16,10 @@ from insightdesk.accounts import token_routes as tokens
 from insightdesk.admin import routes as admin
 from insightdesk.database import close_database
 from insightdesk.dead_letters import routes as dead_letters
+from insightdesk.email import routes as mail
 from insightdesk.kit.errors import documented_errors, install_error_handlers
 from insightdesk.kit.guard import Bounds, SecurityHeaders
+from insightdesk.pages import mails as pages_mails
 from insightdesk.pages import routes as pages_routes
 from insightdesk.pages.admin import routes as admin_pages
 from insightdesk.realtime import routes as notifications
@@ -70,9 +72,11 @@ def create_app() -> FastAPI:
         retention.router,
         notifications.router,
         archive_routes.router,
+        mail.router,
         admin.router,
         dead_letters.router,
         admin_pages.router,
+        pages_mails.router,
         pages_routes.router,
     ):
         app.include_router(router)

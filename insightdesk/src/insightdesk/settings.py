@@ -15,7 +15,7 @@ from insightdesk.reports.places import check_storage_url
 
 VALKEY_SCHEMES = ("valkey", "valkeys", "redis", "rediss", "unix")
 DATABASE_SCHEMES = ("postgresql", "postgres", "postgresql+psycopg")
-EMAIL_SCHEMES = ("local", "smtp", "smtps", "resend")
+EMAIL_SCHEMES = ("local", "smtp", "smtps", "smtp+starttls", "resend", "resend+http")
 
 
 class SettingsError(ValueError):
@@ -31,6 +31,9 @@ class Settings(BaseSettings):
     database_url: str = "postgresql://127.0.0.1:5432/insightdesk"
     email_url: str = "local:"
     email_from: str = "InsightDesk <noreply@insightdesk.app>"
+    resend_api_key: SecretStr | None = None
+    # Signs the calls by which Resend tells of bounces and complaints (`whsec_…`).
+    resend_webhook_secret: SecretStr | None = None
     data_dir: Path = Path(".insightdesk")
     # Where exports and other files are kept; empty for the folder `files` of the data directory.
     storage_url: str = ""
@@ -74,7 +77,9 @@ class Settings(BaseSettings):
     @field_validator("email_url")
     @classmethod
     def _email_url(cls, value: str) -> str:
-        return _checked_url(value, EMAIL_SCHEMES, "local: or smtp://host:25")
+        for url in value.split(","):
+            _checked_url(url.strip(), EMAIL_SCHEMES, "local: or smtp://host:25 or resend:,smtp://host:25")
+        return value
 
     @field_validator("storage_url")
     @classmethod
@@ -119,7 +124,12 @@ def _checked_url(value: str, schemes: tuple[str, ...], example: str) -> str:
         raise ValueError(f"is not a usable URL ({error}); it looks like {example}") from None
     if parts.scheme not in schemes:
         raise ValueError(f"must start with one of {', '.join(schemes)}; it looks like {example}")
-    needs_host = parts.scheme not in ("local", "resend", "unix") and not parts.scheme.startswith("postgres")
+    needs_host = parts.scheme not in (
+        "local",
+        "resend",
+        "resend+http",
+        "unix",
+    ) and not parts.scheme.startswith("postgres")
     if needs_host and not parts.hostname:
         raise ValueError(f"names no host; it looks like {example}")
     if port == 0:

@@ -19,6 +19,7 @@ def outgoing(**changes: str) -> OutgoingMail:
         "subject": "Grüße",
         "html": "<p>hallo</p>",
         "text": "hallo\n",
+        "key": "delivery/d1",
         "thread_id": "ticket-1@example.com",
     }
     return OutgoingMail(**{**values, **changes})
@@ -48,8 +49,27 @@ def test_a_subject_cannot_start_a_header(breaker: str) -> None:
         "@example.com",
         "",
         "Ann\n <ann@example.com>",
+        "ann\u200b@example.com",
+        "ann@ex\u202eample.com",
+        "ann@\uff45xample.com",
+        "ann@example\u3002com",
+        "\u0430nn@example.com",
+        "ann@\ud800.com",
     ],
 )
 def test_a_bad_address_is_refused_for_good(to: str) -> None:
     with pytest.raises(PermanentRefusal):
         build(outgoing(to=to))
+
+
+@pytest.mark.parametrize("field", ["subject", "to"])
+@pytest.mark.parametrize("hostile", ["=?utf-8?q?=0D=0ABcc:_evil@example.com?=", "a\x00b", "\u202eabc"])
+def test_hostile_names_and_subjects_stay_in_their_header(field: str, hostile: str) -> None:
+    value = hostile if field == "subject" else f'"{hostile}" <ann@example.com>'
+    try:
+        wire = build(outgoing(**{field: value})).as_bytes()
+    except PermanentRefusal:
+        return
+    parsed = email.message_from_bytes(wire, policy=email.policy.default)
+    assert parsed["Bcc"] is None
+    assert sorted(parsed.keys()) == sorted(build(outgoing()).keys())

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -29,6 +30,8 @@ token_app = typer.Typer(help="Bearer tokens.", no_args_is_help=True)
 app.add_typer(token_app, name="token")
 app.add_typer(jobs_app, name="jobs")
 app.add_typer(dead_letters_app, name="dead-letters")
+mail_app = typer.Typer(help="Mails.", no_args_is_help=True)
+app.add_typer(mail_app, name="mail")
 
 
 @app.command()
@@ -99,7 +102,7 @@ def worker(
 ) -> None:
     """Work on jobs, run the schedules and carry the outbox to Valkey."""
     from insightdesk.cli.supervisor import stop_with_parent
-    from insightdesk.email.providers import provider_from_url
+    from insightdesk.email.providers import configured_providers
     from insightdesk.logs import configure_logging
     from insightdesk.migrations import check_migrated
     from insightdesk.settings import get_settings
@@ -107,7 +110,7 @@ def worker(
     settings = get_settings()
     configure_logging(settings)
     os.environ["TORIL_URL"] = settings.valkey_url
-    provider_from_url(settings.email_url)
+    configured_providers(settings)
     check_migrated(settings.database_url)
     asyncio.run(check_valkey(settings.valkey_url))
     from insightdesk.worker import run_worker
@@ -201,6 +204,20 @@ def erase(
     if not yes:
         typer.confirm(f"Erase {email} from {org}? It cannot be undone.", abort=True)
     print(asyncio.run(erase_person(email, org)))
+
+
+@mail_app.command("preview")
+def mail_preview(
+    template: Annotated[str | None, typer.Argument(help="Its name; all of them if none is given.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for HTML and text; else the text is shown.")
+    ] = None,
+    picture: Annotated[bool, typer.Option("--picture", help="Take pictures too, with Chromium.")] = False,
+) -> None:
+    """Show mails with sample data; nothing is sent."""
+    from insightdesk.cli.mail import show
+
+    show(template, out, picture=picture)
 
 
 def main() -> None:

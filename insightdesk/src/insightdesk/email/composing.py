@@ -8,10 +8,11 @@ from email.utils import parseaddr
 from sqlalchemy.ext.asyncio import AsyncSession
 
 import toril
-from insightdesk.email import repository
+from insightdesk.email import repository, unsubscribe
 from insightdesk.email.registry import find
 from insightdesk.email.rendering import Desk, render
 from insightdesk.email.repository import Staged
+from insightdesk.kit import clock
 from insightdesk.settings import get_settings
 
 __all__ = ["mail_domain", "stage"]
@@ -37,19 +38,23 @@ async def stage(
     found = await repository.delivery_of_key(session, organization_id, key)
     if found is not None:
         return Staged(found, new=False)
-    settings = get_settings()
+    kind = find(template)
+    now = clock.now()
+    stop = unsubscribe.link(user_id, kind.name, now) if user_id is not None and kind.optional else None
     name = await repository.organization_name(session, organization_id)
-    mail = render(template, data, Desk(name, settings.base_url))
+    mail = render(kind.name, data, Desk(name, get_settings().base_url), unsubscribe_url=stop)
     return await repository.store(
         session,
         key,
         organization_id=organization_id,
         recipient=recipient,
-        template=find(template).name,
+        template=kind.name,
         mail=mail,
         domain=mail_domain(),
         user_id=user_id,
         ticket_id=ticket_id,
+        unsubscribe_url=stop,
+        now=now,
     )
 
 

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import toril
-from insightdesk.email import producing
+from insightdesk.database import transaction
+from insightdesk.email import gathering, producing
 from insightdesk.email.delivery import deliver
 from insightdesk.email.kinds import NotificationKind
 from insightdesk.jobs import HIGH, app, delivery_key
+from insightdesk.kit import clock
 from insightdesk.kit.redaction import Private
+from toril import outbox
 
-__all__ = ["deliver_mail", "send_email", "send_ticket_notification", "send_welcome"]
+__all__ = ["deliver_mail", "send_email", "send_gathered", "send_ticket_notification", "send_welcome"]
 
 _KEEP_COMPLETED = toril.Keep(count=10_000, age=3600.0)
 _KEEP_FAILED = toril.Keep(count=10_000, age=86_400.0)
+_TIMEOUT = 120.0  # seconds: each provider of the list may need two time-outs of its own
 
 
 @app.job(
@@ -23,7 +28,7 @@ _KEEP_FAILED = toril.Keep(count=10_000, age=86_400.0)
     attempts=HIGH.attempts,
     backoff=HIGH.backoff,
     priority=HIGH.priority,
-    timeout=60.0,
+    timeout=_TIMEOUT,
     keep_completed=_KEEP_COMPLETED,
     keep_failed=_KEEP_FAILED,
 )
@@ -38,20 +43,22 @@ async def deliver_mail(delivery_id: str) -> None:
     attempts=HIGH.attempts,
     backoff=HIGH.backoff,
     priority=HIGH.priority,
-    timeout=60.0,
+    timeout=_TIMEOUT,
     keep_completed=_KEEP_COMPLETED,
     keep_failed=_KEEP_FAILED,
 )
 async def send_email(
     job: toril.Job,
-    to: Private[str],
+    to: Private[str | list[str]],
     subject: Private[str],
     template: str,
     data: Private[dict[str, Any]],
     organization_id: str | None = None,
 ) -> None:
-    """Sends one mail from a named template."""
-    await producing.send_generic(delivery_key(job), to, subject, template, data, organization_id)
+    """Sends one mail from a named template; to several recipients, one mail each."""
+    waiting = await producing.send_generic(delivery_key(job), to, subject, template, data, organization_id)
+    for delivery_id in waiting:
+        await deliver_mail.options(job_id=f"deliver-{delivery_id}").enqueue(delivery_id=delivery_id)
 
 
 @app.job(
@@ -60,7 +67,7 @@ async def send_email(
     attempts=5,
     backoff=toril.Backoff.exponential(60.0, jitter=0.1),
     priority=1,
-    timeout=60.0,
+    timeout=_TIMEOUT,
     keep_completed=_KEEP_COMPLETED,
     keep_failed=_KEEP_FAILED,
 )
@@ -75,12 +82,50 @@ async def send_welcome(job: toril.Job, user_id: str, email: Private[str], name: 
     attempts=3,
     backoff=toril.Backoff.exponential(30.0, jitter=0.1),
     priority=1,
-    timeout=60.0,
+    timeout=_TIMEOUT,
     keep_completed=_KEEP_COMPLETED,
     keep_failed=_KEEP_FAILED,
 )
 async def send_ticket_notification(
-    job: toril.Job, ticket_id: str, recipient_id: str, type: NotificationKind
+    job: toril.Job,
+    ticket_id: str,
+    recipient_id: str,
+    type: NotificationKind,
+    message_id: str | None = None,
 ) -> None:
-    """Tells one person what happened to a ticket."""
-    await producing.send_notification(delivery_key(job), ticket_id, recipient_id, type)
+    """Tells one person what happened to a ticket, at once or with what else happens in five minutes."""
+    now = clock.now()
+    async with transaction() as session:
+        taken = await gathering.notice(
+            session, delivery_key(job), ticket_id, recipient_id, type, message_id, now
+        )
+        if isinstance(taken, gathering.Kept):
+            closing = send_gathered.options(
+                job_id=f"gather-{taken.window_id}-{taken.closes_at.timestamp():.0f}",
+                delay=max((taken.closes_at - now).total_seconds(), 0.0),
+            )
+            await outbox.enqueue(session, closing.queue, closing.new_job(window_id=taken.window_id))
+    if isinstance(taken, gathering.Told):
+        await deliver(taken.delivery.delivery_id)
+
+
+@app.job(
+    "email",
+    name="gathered-notifications",
+    attempts=HIGH.attempts,
+    backoff=HIGH.backoff,
+    priority=HIGH.priority,
+    timeout=_TIMEOUT,
+    keep_completed=_KEEP_COMPLETED,
+    keep_failed=_KEEP_FAILED,
+)
+async def send_gathered(window_id: str) -> None:
+    """Tells one person what a window has kept, when it closes."""
+    now = clock.now()
+    async with transaction() as session:
+        closed = await gathering.close(session, window_id, now)
+        if closed is not None and not isinstance(closed, datetime):
+            job = deliver_mail.options(job_id=f"deliver-{closed.delivery_id}")
+            await outbox.enqueue(session, job.queue, job.new_job(delivery_id=closed.delivery_id))
+    if isinstance(closed, datetime):
+        raise toril.Snooze((closed - now).total_seconds(), "the window is still open")

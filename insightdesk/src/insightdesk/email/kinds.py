@@ -1,10 +1,10 @@
-"""The closed set of ticket notifications."""
+"""The closed sets of ticket notifications and of the ways to tell them."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 
-__all__ = ["NotificationKind"]
+__all__ = ["Channel", "NotificationKind"]
 
 
 class NotificationKind(StrEnum):
@@ -18,3 +18,10 @@ class NotificationKind(StrEnum):
     TICKET_CLOSED = "ticket_closed"
     SLA_WARNING = "sla_warning"
     SLA_BREACH = "sla_breach"
+
+
+class Channel(StrEnum):
+    """How a person is told."""
+
+    EMAIL = "email"
+    IN_APP = "in_app"

@@ -45,8 +45,12 @@ class Desk:
 
 
 def clean_header(value: str) -> str:
-    """One bounded line without control characters, line breaks or marks that turn the writing round."""
-    line = " ".join("".join(_visible(character) for character in value).split())
+    """One bounded line without control characters, line breaks or marks that turn the writing round.
+
+    What looks like an encoded word (RFC 2047) is taken apart: a reader decodes it, and Python does so before
+    it writes the header, line breaks included.
+    """
+    line = " ".join("".join(_visible(character) for character in value).split()).replace("=?", "= ?")
     return line if len(line) <= _SUBJECT_LIMIT else line[: _SUBJECT_LIMIT - 1] + "…"
 
 

@@ -1,36 +1,40 @@
-"""Deliveries in the database, and the facts that a mail about a ticket tells."""
+"""Deliveries in the database, and whose they are."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from insightdesk.accounts.models import Organization, User
-from insightdesk.database import new_id
-from insightdesk.email.models import Delivery, DeliveryState
+from insightdesk.database import Owned, new_id
+from insightdesk.email.models import (
+    Delivery,
+    DeliveryState,
+    MailPreference,
+    MailWindow,
+    QuietHours,
+    Suppression,
+)
 from insightdesk.email.rendering import RenderedMail
-from insightdesk.sla.models import SlaClock
-from insightdesk.tickets.models import Message, Ticket, Visibility
 
 __all__ = [
     "Staged",
-    "TicketFacts",
-    "claim",
     "delivery_of_key",
-    "finish",
-    "last_message",
-    "newest_clock",
+    "erase_person",
+    "hand_over",
+    "lock",
     "organization_exists",
     "organization_name",
     "organization_of_address",
     "owners",
+    "settle",
+    "settle_sent",
     "store",
-    "ticket_facts",
     "user_with_address",
 ]
 
@@ -41,50 +45,6 @@ class Staged:
 
     delivery_id: str
     new: bool
-
-
-@dataclass(frozen=True)
-class TicketFacts:
-    """A ticket and the person who is to be told of it, of the same organization."""
-
-    ticket: Ticket
-    recipient: User
-
-
-async def ticket_facts(session: AsyncSession, ticket_id: str, recipient_id: str) -> TicketFacts | None:
-    """Both, or None when one is gone or they belong to different organizations."""
-    row = (
-        await session.execute(
-            select(Ticket, User)
-            .join(User, User.organization_id == Ticket.organization_id)
-            .where(Ticket.id == ticket_id, User.id == recipient_id)
-        )
-    ).one_or_none()
-    return None if row is None else TicketFacts(ticket=row[0], recipient=row[1])
-
-
-async def last_message(
-    session: AsyncSession, ticket_id: str, *, not_by: str, internal: bool
-) -> tuple[Message, str] | None:
-    """The newest message that somebody else wrote, with its author's name; internal notes only for staff."""
-    query = (
-        select(Message, User.name)
-        .join(User, User.id == Message.author_id)
-        .where(Message.ticket_id == ticket_id, Message.author_id != not_by)
-        .order_by(Message.created_at.desc(), Message.id.desc())
-        .limit(1)
-    )
-    if not internal:
-        query = query.where(Message.visibility == Visibility.PUBLIC)
-    row = (await session.execute(query)).one_or_none()
-    return None if row is None else (row[0], row[1])
-
-
-async def newest_clock(session: AsyncSession, ticket_id: str, *, breached: bool) -> SlaClock | None:
-    """The clock that a warning or breach mail speaks of: the one that was breached or warned last."""
-    moment = SlaClock.breached_at if breached else SlaClock.warned_at
-    query = select(SlaClock).where(SlaClock.ticket_id == ticket_id, moment.is_not(None))
-    return (await session.execute(query.order_by(moment.desc()).limit(1))).scalar_one_or_none()
 
 
 async def organization_of_address(session: AsyncSession, address: str) -> str | None:
@@ -143,8 +103,10 @@ async def store(
     template: str,
     mail: RenderedMail,
     domain: str,
-    user_id: str | None = None,
-    ticket_id: str | None = None,
+    user_id: str | None,
+    ticket_id: str | None,
+    unsubscribe_url: str | None,
+    now: datetime,
 ) -> Staged:
     """Queues a delivery unless the organization has one under the key; the first rendering stands."""
     delivery_id = new_id()
@@ -164,6 +126,8 @@ async def store(
             idempotency_key=key,
             message_id=f"{delivery_id}@{domain}",
             attempts=0,
+            unsubscribe_url=unsubscribe_url,
+            created_at=now,
         )
         .on_conflict_do_nothing(index_elements=[Delivery.organization_id, Delivery.idempotency_key])
         .returning(Delivery.id)
@@ -176,32 +140,74 @@ async def store(
     return Staged(existing, new=False)
 
 
-async def claim(session: AsyncSession, delivery_id: str) -> tuple[Delivery, DeliveryState] | None:
-    """Locks the delivery and, if it is free, marks it as being sent.
-
-    Returns:
-        The delivery and the state in which it was found; None when it is gone.
-    """
-    found = (
+async def lock(session: AsyncSession, delivery_id: str) -> Delivery | None:
+    """The delivery, locked until the transaction ends; None when it is gone."""
+    return (
         await session.execute(select(Delivery).where(Delivery.id == delivery_id).with_for_update())
     ).scalar_one_or_none()
-    if found is None:
-        return None
-    state = found.state
-    if state in (DeliveryState.QUEUED, DeliveryState.FAILED, DeliveryState.SENDING):
-        found.state = DeliveryState.SENDING
-        found.attempts += 1
-    return found, state
 
 
-async def finish(
-    session: AsyncSession, delivery_id: str, state: DeliveryState, error: str | None = None
+async def hand_over(
+    session: AsyncSession, delivery_id: str, attempt: int, now: datetime, *, again: bool
+) -> bool:
+    """Notes that from now on the mail's fate is open; False if the try is not the newest any more.
+
+    Where it is open already, the first such moment stands, and `again` counts one more send.
+    """
+    changed = await session.execute(
+        update(Delivery)
+        .where(
+            Delivery.id == delivery_id,
+            Delivery.attempts == attempt,
+            Delivery.state == DeliveryState.SENDING,
+        )
+        .values(
+            handed_over_at=func.coalesce(Delivery.handed_over_at, now),
+            extra_sends=Delivery.extra_sends + (1 if again else 0),
+        )
+        .returning(Delivery.id)
+    )
+    return changed.scalar_one_or_none() is not None
+
+
+async def settle(
+    session: AsyncSession,
+    delivery_id: str,
+    attempt: int,
+    state: DeliveryState,
+    error: str,
+    *,
+    fate_open: bool,
 ) -> None:
-    """Records how a try ended. A mail that was sent stays sent."""
+    """Records how a try ended that did not send the mail; only the newest try may."""
+    values: dict[str, object] = {"state": state, "error": error[:1000]}
+    if not fate_open:
+        values["handed_over_at"] = None
+    await session.execute(
+        update(Delivery)
+        .where(
+            Delivery.id == delivery_id,
+            Delivery.attempts == attempt,
+            Delivery.state == DeliveryState.SENDING,
+        )
+        .values(values)
+    )
+
+
+async def settle_sent(
+    session: AsyncSession, delivery_id: str, now: datetime, provider_message_id: str | None
+) -> None:
+    """Records that a mail was sent, whichever try did it."""
     await session.execute(
         update(Delivery)
         .where(Delivery.id == delivery_id, Delivery.state != DeliveryState.SENT)
-        .values(state=state, error=error, sent_at=datetime.now(UTC) if state is DeliveryState.SENT else None)
+        .values(
+            state=DeliveryState.SENT,
+            error=None,
+            sent_at=now,
+            handed_over_at=None,
+            provider_message_id=provider_message_id,
+        )
     )
 
 
@@ -211,3 +217,29 @@ async def owners(session: AsyncSession, delivery_ids: Collection[str]) -> Sequen
         Delivery.id.in_(delivery_ids)
     )
     return [(found, organization, template) for found, organization, template in await session.execute(query)]
+
+
+async def erase_person(session: AsyncSession, organization_id: str, user_id: str, address: str) -> int:
+    """Deletes all that is kept of the person here; returns how many rows that were."""
+    conditions: list[tuple[type[Owned], ColumnElement[bool]]] = [
+        # "Ann <ann@example.com>" holds the address too.
+        (
+            Delivery,
+            or_(
+                Delivery.user_id == user_id,
+                func.lower(Delivery.recipient) == address,
+                func.lower(Delivery.recipient).contains(f"<{address}>", autoescape=True),
+            ),
+        ),
+        (Suppression, Suppression.address == address),
+        (MailPreference, MailPreference.user_id == user_id),
+        (QuietHours, QuietHours.user_id == user_id),
+        (MailWindow, MailWindow.user_id == user_id),
+    ]
+    erased = 0
+    for table, condition in conditions:
+        rows = await session.execute(
+            delete(table).where(table.organization_id == organization_id, condition).returning(table.id)
+        )
+        erased += len(rows.scalars().all())
+    return erased

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -10,11 +11,28 @@ import toril
 from insightdesk.email import repository
 from insightdesk.email.composing import stage
 from insightdesk.email.jobs import deliver_mail
+from insightdesk.email.kinds import Channel
+from insightdesk.email.models import DeliveryState
+from insightdesk.email.preferences import opted_out
+from insightdesk.email.providers import configured_providers
 from insightdesk.email.registry import find
+from insightdesk.email.states import ProviderStatus, statuses
+from insightdesk.email.suppressions import bare_address
 from insightdesk.jobs import LOW
+from insightdesk.kit.errors import Invalid, NotFound
+from insightdesk.settings import get_settings
 from toril import outbox
 
-__all__ = ["organizations_of_deliveries", "queue_mail", "templates_of_deliveries"]
+__all__ = [
+    "Channel",
+    "erase_person",
+    "opted_out",
+    "organizations_of_deliveries",
+    "provider_statuses",
+    "queue_again",
+    "queue_mail",
+    "templates_of_deliveries",
+]
 
 
 async def queue_mail(
@@ -53,10 +71,43 @@ async def queue_mail(
         ticket_id=ticket_id,
     )
     if staged.new:
-        job = deliver_mail.options(job_id=f"deliver-{staged.delivery_id}")
-        if find(template).bulk:
-            job = job.options(attempts=LOW.attempts, backoff=LOW.backoff, priority=LOW.priority)
-        await outbox.enqueue(session, deliver_mail.queue, job.new_job(delivery_id=staged.delivery_id))
+        await _enqueue(session, staged.delivery_id, template, f"deliver-{staged.delivery_id}")
+
+
+async def queue_again(session: AsyncSession, organization_id: str, delivery_id: str, now: datetime) -> None:
+    """Takes a failed mail up once more.
+
+    Raises:
+        NotFound: the organization has no such mail.
+        Invalid: the mail has not failed.
+    """
+    delivery = await repository.lock(session, delivery_id)
+    if delivery is None or delivery.organization_id != organization_id:
+        raise NotFound("e-mail not found")
+    if delivery.state is not DeliveryState.FAILED:
+        raise Invalid(f"the mail is {delivery.state.value}; only one that failed is taken up again")
+    await _enqueue(session, delivery_id, delivery.template, f"deliver-{delivery_id}-{now.timestamp():.0f}")
+
+
+async def _enqueue(session: AsyncSession, delivery_id: str, template: str, job_id: str) -> None:
+    job = deliver_mail.options(job_id=job_id)
+    if find(template).bulk:
+        job = job.options(attempts=LOW.attempts, backoff=LOW.backoff, priority=LOW.priority)
+    await outbox.enqueue(session, deliver_mail.queue, job.new_job(delivery_id=delivery_id))
+
+
+async def provider_statuses(session: AsyncSession) -> list[ProviderStatus]:
+    """How the configured providers stand, in the order in which they are tried."""
+    return await statuses(session, configured_providers(get_settings()))
+
+
+async def erase_person(session: AsyncSession, organization_id: str, user_id: str, email: str) -> int:
+    """Removes a person from the organization's mails, their windows, her wishes and the suppression list.
+
+    Returns:
+        How many records were removed.
+    """
+    return await repository.erase_person(session, organization_id, user_id, bare_address(email))
 
 
 async def organizations_of_deliveries(session: AsyncSession, ids: Collection[str]) -> dict[str, set[str]]:

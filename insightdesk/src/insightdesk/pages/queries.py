@@ -12,11 +12,11 @@ from sqlalchemy.orm import aliased
 
 from insightdesk.accounts.models import Role, User
 from insightdesk.accounts.service import Principal
-from insightdesk.email.models import Delivery
+from insightdesk.email.models import Delivery, DeliveryState
 from insightdesk.sla.models import SlaClock
 from insightdesk.tickets.models import Message, Ticket, Visibility
 
-__all__ = ["Board", "MessageRow", "TicketRow", "board", "fingerprint", "mail", "messages"]
+__all__ = ["Board", "MessageRow", "TicketRow", "board", "fingerprint", "mail", "messages", "outbox"]
 
 _LIMIT = 60  # rows of each list
 
@@ -116,6 +116,18 @@ async def mail(session: AsyncSession, principal: Principal, delivery_id: str) ->
     """One mail; None when it is not for these eyes."""
     found: Delivery | None = await session.scalar(_mails(principal).where(Delivery.id == delivery_id))
     return found
+
+
+async def outbox(
+    session: AsyncSession, principal: Principal, state: DeliveryState | None, before: str | None, limit: int
+) -> Sequence[Delivery]:
+    """The newest mails, of one state if it is named; `before` is the last id of the page before."""
+    query = _mails(principal).order_by(Delivery.id.desc()).limit(limit)
+    if state is not None:
+        query = query.where(Delivery.state == state)
+    if before is not None:
+        query = query.where(Delivery.id < before)
+    return (await session.scalars(query)).all()
 
 
 async def fingerprint(session: AsyncSession, principal: Principal) -> str:

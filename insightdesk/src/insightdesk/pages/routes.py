@@ -9,12 +9,12 @@ from importlib import resources
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, StreamingResponse
 
-from insightdesk.accounts.access import CurrentPrincipal, current_principal
+from insightdesk.accounts.access import CurrentPrincipal
 from insightdesk.database import transaction
 from insightdesk.kit import clock
-from insightdesk.kit.errors import NotFound, Unauthorized
-from insightdesk.pages import queries
-from insightdesk.pages.rendering import MAIL_POLICY, headers, html
+from insightdesk.kit.errors import NotFound
+from insightdesk.pages import queries, view
+from insightdesk.pages.rendering import html
 
 __all__ = ["router"]
 
@@ -27,12 +27,12 @@ _ASSETS = {"app.css": "text/css", "app.js": "text/javascript", "admin.js": "text
 @router.get("/")
 async def page(request: Request) -> HTMLResponse:
     """The board for whoever has a session, the login form for the rest."""
-    try:
-        principal = await current_principal(request)
-    except Unauthorized:
-        return html("login.html")
+    me = await view.visitor(request)
+    if me is None:
+        return view.login_page()
     async with transaction() as session:
-        return html("page.html", me=principal, board=await queries.board(session, principal), now=clock.now())
+        board = await queries.board(session, me)
+    return view.page("page.html", me, "/", board=board, now=clock.now())
 
 
 @router.get("/ui/board")
@@ -59,7 +59,7 @@ async def mail(delivery_id: str, principal: CurrentPrincipal) -> HTMLResponse:
         found = await queries.mail(session, principal, delivery_id)
     if found is None:
         raise NotFound("there is no such mail")
-    return html("mail.html", mail=found)
+    return html("mail.html", mail=found, me=principal)
 
 
 @router.get("/ui/mails/{delivery_id}/html")
@@ -69,7 +69,7 @@ async def mail_html(delivery_id: str, principal: CurrentPrincipal) -> HTMLRespon
         found = await queries.mail(session, principal, delivery_id)
     if found is None:
         raise NotFound("there is no such mail")
-    return HTMLResponse(found.html, headers=headers(MAIL_POLICY))
+    return view.framed(found.html)
 
 
 @router.get("/ui/events")

@@ -10,6 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from insightdesk.accounts.service import Principal
 from insightdesk.database import transaction
+from insightdesk.email.kinds import Channel, NotificationKind
+from insightdesk.email.preferences import opted_out
 from insightdesk.kit import clock
 from insightdesk.kit.errors import NotFound
 from insightdesk.kit.pagination import PageRequest
@@ -18,6 +20,18 @@ from insightdesk.realtime.emitter import emit
 from insightdesk.realtime.repository import Entry
 
 __all__ = ["Inbox", "erase_person", "inbox", "mark_all_read", "mark_read", "notify", "unread_count"]
+
+# The type of preference that an action falls under.
+_TYPES = {
+    "created": NotificationKind.TICKET_CREATED,
+    "assigned": NotificationKind.ASSIGNMENT,
+    "updated": NotificationKind.STATUS_CHANGE,
+    "message_added": NotificationKind.NEW_MESSAGE,
+    "resolved": NotificationKind.TICKET_RESOLVED,
+    "closed": NotificationKind.TICKET_CLOSED,
+    "sla_warning": NotificationKind.SLA_WARNING,
+    "sla_breach": NotificationKind.SLA_BREACH,
+}
 
 
 @dataclass(frozen=True)
@@ -34,10 +48,12 @@ async def notify(
 ) -> None:
     """Stores one notification a recipient (once, however often the job runs) and emits it.
 
-    The actor, strangers and people of another organization are left out.
+    The actor, strangers, people of another organization and those who do not want it are left out.
     """
     wanted = set(recipient_ids) - {actor_id}
     async with transaction() as session:
+        if action in _TYPES:
+            wanted -= await opted_out(session, wanted, _TYPES[action], Channel.IN_APP)
         recipients = await repository.members(session, ticket_id, wanted)
         if recipients:
             await repository.store(session, key, ticket_id, action, recipients, clock.now())

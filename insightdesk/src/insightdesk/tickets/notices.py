@@ -23,6 +23,7 @@ class Notice:
         actor_id: who did it and is therefore not told; None when it was the clock.
         recipients: who gets the mail and the live notification.
         watchers: who gets the live notification alone.
+        message_id: the message that the mail tells, if it is about one.
     """
 
     ticket_id: str
@@ -31,6 +32,7 @@ class Notice:
     actor_id: str | None
     recipients: Collection[str]
     watchers: Collection[str] = ()
+    message_id: str | None = None
 
 
 async def stage(session: AsyncSession, notices: Sequence[Notice]) -> None:
@@ -42,7 +44,10 @@ async def stage(session: AsyncSession, notices: Sequence[Notice]) -> None:
         if notice.kind is not None:
             mails += [
                 send_ticket_notification.new_job(
-                    ticket_id=notice.ticket_id, recipient_id=recipient, type=notice.kind
+                    ticket_id=notice.ticket_id,
+                    recipient_id=recipient,
+                    type=notice.kind,
+                    message_id=notice.message_id,
                 )
                 for recipient in mailed
             ]

@@ -115,6 +115,7 @@ async def add_message(
             return await _follow_up(session, actor, ticket, wanted.body, now)
     message = _message(ticket, actor, wanted.body, wanted.visibility, now)
     session.add(message)
+    await session.flush()
     ticket.updated_at = now
     if public and actor.role.is_staff and actor.user_id != ticket.customer_id:
         await sla.fulfil(session, ticket, [Metric.FIRST_RESPONSE], now)
@@ -135,6 +136,7 @@ async def add_message(
                 actor.user_id,
                 recipients if public else recipients & staff,
                 set() if ticket.assignee_id else staff,
+                message.id,
             )
         ],
     )

@@ -75,21 +75,38 @@ document.addEventListener("click", async (event) => {
   } else if (tab) {
     for (const other of document.querySelectorAll("[data-tab]")) other.setAttribute("aria-pressed", String(other === tab));
     for (const pane of document.querySelectorAll("[data-pane]")) pane.hidden = pane.dataset.pane !== tab.dataset.tab;
+  } else if (event.target.closest("[data-post]")) {
+    await send(event.target.closest("[data-post]").dataset.post, {});
+    location.reload();
   } else if (event.target.id === "logout") {
     await send("/api/logout", {});
     location.reload();
   }
 });
 
+// What a person wants to be told, as the API takes it.
+function wishes(form) {
+  const choices = [...form.querySelectorAll("[data-type]")].map((row) => ({
+    type: row.dataset.type, email: $('[name="email"]', row).checked, inApp: $('[name="inApp"]', row).checked,
+  }));
+  const { starts, ends, timeZone } = Object.fromEntries(new FormData(form));
+  return { choices, quietHours: starts || ends ? { starts, ends, timeZone: timeZone || null } : null };
+}
+
 document.addEventListener("submit", async (event) => {
   const form = event.target;
-  if (form.id !== "login" && form.id !== "reply") return;
+  if (!["login", "reply", "preferences"].includes(form.id)) return;
   event.preventDefault();
   const values = Object.fromEntries(new FormData(form));
   try {
     if (form.id === "login") {
       await send("/api/login", values);
       location.reload();
+    } else if (form.id === "preferences") {
+      $("#saved").textContent = "";
+      await send("/api/mail/preferences", wishes(form), "PUT");
+      $("#saved").textContent = "Saved.";
+      $("#problem")?.remove();
     } else if (form.id === "reply") {
       await send(`/api/tickets/${form.dataset.ticket}/messages`, values);
       await fragment(chosen, $("#detail"));
@@ -102,6 +119,11 @@ document.addEventListener("submit", async (event) => {
 });
 
 if ($("#board")) {
+  const wanted = new URLSearchParams(location.search).get("ticket"); // a mail's link
+  if (/^[0-9a-f-]{36}$/.test(wanted ?? "")) {
+    chosen = `/ui/tickets/${wanted}`;
+    fragment(chosen, $("#detail"));
+  }
   readSkew();
   tick();
   setInterval(tick, 1000);
