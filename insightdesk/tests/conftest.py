@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -40,10 +41,13 @@ from insightdesk.settings import get_settings  # noqa: E402
 
 
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_url() -> Iterator[str]:
     """An empty server of the session's own."""
-    folder: Path = tmp_path_factory.mktemp("postgres")
-    with postgres(folder / "data") as url:
+    # Not below pytest's folder: each pytest that starts closes it to the account that PostgreSQL runs as.
+    with (
+        tempfile.TemporaryDirectory(prefix="insightdesk-tests-") as folder,
+        postgres(Path(folder) / "data") as url,
+    ):
         yield url
 
 

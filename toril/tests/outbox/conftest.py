@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,9 @@ from toril import outbox
 
 
 @pytest.fixture(scope="module")
-def database_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder: Path = tmp_path_factory.mktemp("outbox")
-    with postgres(folder) as url:
+def database_url() -> Iterator[str]:
+    # Not below pytest's folder: each pytest that starts closes it to the account that PostgreSQL runs as.
+    with tempfile.TemporaryDirectory(prefix="toril-outbox-") as folder, postgres(Path(folder)) as url:
         yield url
 
 
@@ -46,7 +47,7 @@ async def relay(
     await made.close()
 
 
-Enqueue = Callable[..., "object"]
+Enqueue = Callable[..., Awaitable[list[str]]]
 
 
 @pytest.fixture
