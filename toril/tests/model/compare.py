@@ -13,7 +13,7 @@ Shape = dict[str, Any]
 """Key -> value, as `real_shape` and `model_shape` make it; the time to live of one is at `key (ttl)`."""
 
 TTL_SLACK = 30_000
-"""How much (ms) a time to live may differ: it follows real time, which the model does not."""
+"""How much (ms) a time to live may differ, beside what real time has taken of it."""
 
 
 def real_shape(dump: list[tuple[str, str, int, Any]]) -> tuple[Shape, dict[str, list[dict[str, str]]], Shape]:
@@ -119,12 +119,16 @@ def expiring_shape(key: str, held: Expiring | None, now: int) -> Shape:
     return {key: held.value, **ttl}
 
 
-def differences(model: Shape, real: Shape) -> list[str]:
-    """What the model and the server disagree on, a line a key."""
+def differences(model: Shape, real: Shape, elapsed: float) -> list[str]:
+    """What the model and the server disagree on, a line a key.
+
+    Times to live follow real time, of which `elapsed` ms have gone by; the model's do not.
+    """
     told = []
     for key in sorted(model.keys() | real.keys()):
         expected, found = model.get(key), real.get(key)
-        if key.endswith(" (ttl)") and None not in (expected, found) and abs(expected - found) < TTL_SLACK:
+        is_ttl = key.endswith(" (ttl)") and None not in (expected, found)
+        if is_ttl and -TTL_SLACK < expected - found < elapsed + TTL_SLACK:
             continue
         if expected != found:
             told.append(f"{key}: the model has {expected!r}, the server {found!r}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -103,7 +104,7 @@ class Twin:
         done = self.twins.run(work.commit(settlements, wanted, token))
         same((codes, ids, self.now), (done.codes, [job_id for job_id, _ in done.jobs], done.now_ms))
         # A rate limit's time follows real time.
-        assert abs(next_in - done.next_in_ms) < EARLY, (
+        assert -EARLY < next_in - done.next_in_ms < EARLY + self.twins.elapsed(), (
             f"the model returns {next_in}, the server {done.next_in_ms}"
         )
         return len(ids), next_in
@@ -352,11 +353,16 @@ class Twins:
         self.keys = {name: Keys(name, prefix) for name in names}
         self.model = Reference([keys.base for keys in self.keys.values()])
         self._tokens = 0
+        self._begun = time.monotonic()
         real.begin(prefix, self.now)
         self.each = {name: Twin(name, self) for name in names}
 
     def run(self, work: Any) -> Any:
         return self.real.run(work)
+
+    def elapsed(self) -> float:
+        """Real time since the example began, in ms."""
+        return 1000 * (time.monotonic() - self._begun)
 
     def token(self) -> str:
         self._tokens += 1
@@ -371,7 +377,8 @@ class Twins:
     def differences(self) -> list[str]:
         """Where model and server disagree after a step, its events included; empty if nowhere."""
         found, events, markers = real_shape(self.real.dump())
-        told = differences(model_shape(list(self.model.queues.values()), self.prefix, self.now), found)
+        shape = model_shape(list(self.model.queues.values()), self.prefix, self.now)
+        told = differences(shape, found, self.elapsed())
         for twin in self.each.values():
             expected, twin.queue.events = twin.queue.events, []
             emitted = [each for each in events.get(twin.keys.events, []) if each["event"] != self.untold]
