@@ -16,6 +16,8 @@ from sqlalchemy import insert, select, update
 from insightdesk.accounts import service as accounts
 from insightdesk.accounts.models import Organization, Role, User
 from insightdesk.database import database, new_id, transaction
+from insightdesk.email import preferences
+from insightdesk.email.kinds import Channel
 from insightdesk.email.models import Delivery
 from insightdesk.reports.digest import jobs as digest_jobs
 from insightdesk.reports.digest import service as digest
@@ -213,6 +215,17 @@ async def test_each_active_agent_has_one_mail_however_often_the_job_runs(db: Non
         async with transaction() as session:
             await digest.send(session, desk.organization_id, agent_id, date(2027, 6, 1), now)
     assert sorted(mail.recipient for mail in await digests(desk)) == sorted([desk.agent.email, second.email])
+
+
+async def test_who_does_not_want_one_gets_none(db: None) -> None:
+    desk, day = await make_desk(), date(2027, 6, 1)
+    for person, type_ in ((desk.agent, "daily_digest"), (desk.admin, "weekly_report")):
+        async with transaction() as session:
+            wanted = {(type_, Channel.EMAIL): False}
+            await preferences.choose(session, desk.organization_id, person.user_id, wanted)
+    async with transaction() as session:
+        assert await digest.stage_agents(session, desk.organization_id, day) == 0
+        assert await weekly.stage_admins(session, desk.organization_id, day) == 0
 
 
 async def test_the_briefs_job_of_an_organization_is_served(db: None, valkey_url: str) -> None:

@@ -17,7 +17,8 @@ from insightdesk.accounts.models import Role
 from insightdesk.accounts.service import Principal
 from insightdesk.database import Database
 from insightdesk.dead_letters import service as dead_letters
-from insightdesk.email import erasure as mails
+from insightdesk.email import quotes
+from insightdesk.email import service as email
 from insightdesk.kit.errors import Invalid, NotFound
 from insightdesk.queues import QUEUES
 from insightdesk.realtime import service as realtime
@@ -33,7 +34,8 @@ _SHORTEST_NAME = 3
 _FEATURES = {
     "tickets": tickets.erase_person,
     "archived tickets": archive.erase_person,
-    "mails": mails.erase_person,
+    "mails": email.erase_person,
+    "mails that quote": quotes.erase_person,
     "notifications": realtime.erase_person,
     "dead letters": dead_letters.erase_person,
     # Last: it takes name and address off the row by which the others may look.

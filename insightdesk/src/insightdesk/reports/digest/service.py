@@ -14,6 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 import toril
 from insightdesk.accounts import service as accounts
 from insightdesk.accounts.models import Role
+from insightdesk.email import preferences
+from insightdesk.email.kinds import Channel
 from insightdesk.email.service import queue_mail
 from insightdesk.kit.local_time import day_bounds, say_day, zone_of
 from insightdesk.reports import numbers
@@ -51,7 +53,7 @@ async def stage_organizations(session: AsyncSession, runs: Sequence[Run]) -> Non
 
 
 async def stage_agents(session: AsyncSession, organization_id: str, day: date) -> int:
-    """Put one job an active agent into the outbox; returns how many.
+    """Put one job an active agent who wants a digest into the outbox; returns how many.
 
     Raises:
         toril.Fail: There is no such organization.
@@ -60,11 +62,13 @@ async def stage_agents(session: AsyncSession, organization_id: str, day: date) -
 
     if await accounts.time_zone(session, organization_id) is None:
         raise toril.Fail("there is no such organization")
+    agents = await accounts.ids_with_role(session, organization_id, Role.AGENT)
+    unwilling = await preferences.opted_out(session, agents, TEMPLATE, Channel.EMAIL)
     jobs = [
         daily_digest_agent.options(job_id=f"digest-{agent}-{day}").new_job(
             organization_id=organization_id, agent_id=agent, date=day
         )
-        for agent in sorted(await accounts.ids_with_role(session, organization_id, Role.AGENT))
+        for agent in sorted(agents - unwilling)
     ]
     if jobs:
         await outbox.enqueue(session, daily_digest_agent.queue, *jobs)

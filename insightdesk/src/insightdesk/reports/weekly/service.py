@@ -10,6 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 import toril
 from insightdesk.accounts import service as accounts
 from insightdesk.accounts.models import Role
+from insightdesk.email import preferences
+from insightdesk.email.kinds import Channel
 from insightdesk.email.service import queue_mail
 from insightdesk.kit.local_time import day_bounds, say_day, zone_of
 from insightdesk.reports import numbers
@@ -39,14 +41,16 @@ async def stage_organizations(session: AsyncSession, runs: Sequence[Run]) -> Non
 
 
 async def stage_admins(session: AsyncSession, organization_id: str, week: date) -> int:
-    """Put one job an administrator into the outbox; returns how many."""
+    """Put one job an administrator who wants a report into the outbox; returns how many."""
     from insightdesk.reports.weekly.jobs import weekly_report_admin  # its module's handlers call us
 
+    admins = await accounts.ids_with_role(session, organization_id, Role.ADMIN)
+    unwilling = await preferences.opted_out(session, admins, TEMPLATE, Channel.EMAIL)
     jobs = [
         weekly_report_admin.options(job_id=f"weekly-{admin}-{week}").new_job(
             organization_id=organization_id, admin_id=admin, week=week
         )
-        for admin in sorted(await accounts.ids_with_role(session, organization_id, Role.ADMIN))
+        for admin in sorted(admins - unwilling)
     ]
     if jobs:
         await outbox.enqueue(session, weekly_report_admin.queue, *jobs)
