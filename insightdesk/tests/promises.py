@@ -60,6 +60,24 @@ async def staged(ticket: Ticket, name: str) -> list[dict[str, object]]:
         return [row.data for row in rows]
 
 
-async def told_of_breach(ticket: Ticket) -> list[object]:
+async def told(ticket: Ticket, kind: NotificationKind) -> list[str]:
+    """Who is mailed this of the ticket, once for each mail."""
     mails = await staged(ticket, "ticket-notification")
-    return sorted(str(mail["recipientId"]) for mail in mails if mail["type"] == NotificationKind.SLA_BREACH)
+    return sorted(str(mail["recipientId"]) for mail in mails if mail["type"] == kind)
+
+
+async def told_of_breach(ticket: Ticket) -> list[str]:
+    return await told(ticket, NotificationKind.SLA_BREACH)
+
+
+async def set_next_response(desk: Desk, minutes: float) -> None:
+    """Promise this for each further answer to normal tickets."""
+    async with transaction() as session:
+        await service.set_target(
+            session,
+            desk.organization_id,
+            Priority.NORMAL,
+            first_response_minutes=10,
+            next_response_minutes=minutes,
+            resolution_minutes=60,
+        )

@@ -21,6 +21,7 @@ from insightdesk.kit.errors import documented_errors, install_error_handlers
 from insightdesk.kit.guard import Bounds, SecurityHeaders
 from insightdesk.pages import mails as pages_mails
 from insightdesk.pages import routes as pages_routes
+from insightdesk.pages import sla as sla_pages
 from insightdesk.pages.admin import routes as admin_pages
 from insightdesk.realtime import routes as notifications
 from insightdesk.realtime import server as realtime_server
@@ -77,6 +78,7 @@ def create_app() -> FastAPI:
         dead_letters.router,
         admin_pages.router,
         pages_mails.router,
+        sla_pages.router,
         pages_routes.router,
     ):
         app.include_router(router)

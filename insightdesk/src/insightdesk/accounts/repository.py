@@ -229,3 +229,9 @@ async def owners_by(
     """(value, organization) for each user who has one of the values in `column`, active or not."""
     query = select(column, User.organization_id).where(column.in_(values))
     return [(value, organization) for value, organization in await session.execute(query)]
+
+
+async def active_staff(session: AsyncSession, user_ids: Collection[str]) -> set[str]:
+    """Those of these users who are active and no customers."""
+    query = select(User.id).where(User.id.in_(user_ids), User.active, User.role != Role.CUSTOMER)
+    return set(await session.scalars(query))

@@ -190,6 +190,11 @@ def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, set[str]]:
     return found
 
 
+async def active_staff(session: AsyncSession, user_ids: Collection[str]) -> set[str]:
+    """Those of these people who work for their organization and are active."""
+    return await repository.active_staff(session, user_ids)
+
+
 def _by_organization(users: Collection[User]) -> dict[str, set[str]]:
     return _grouped((user.organization_id, user.id) for user in users)
 

@@ -7,12 +7,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from insightdesk.accounts import service as accounts
-from insightdesk.accounts import tokens
+from insightdesk.accounts import teams, tokens
 from insightdesk.accounts.models import Role
 from insightdesk.database import transaction
 from insightdesk.kit import clock
 from insightdesk.kit.errors import Unauthorized
+from insightdesk.sla import escalation
 from insightdesk.sla import service as sla
+from insightdesk.sla.escalation import Step
+from insightdesk.sla.models import EscalationAction
 from insightdesk.tickets.models import Priority
 
 __all__ = ["DEMO_SLUG", "PASSWORD", "Login", "saved_logins", "seed"]
@@ -24,7 +27,7 @@ _PEOPLE = (
     (Role.AGENT, "agent@demo.example", "Gus Agent"),
     (Role.CUSTOMER, "customer@demo.example", "Cleo Customer"),
 )
-# Minutes of first response and resolution.
+# Minutes of first response (and of each next one) and of resolution.
 _TARGETS = {
     Priority.URGENT: (0.2, 0.6),
     Priority.HIGH: (0.5, 1.5),
@@ -58,10 +61,18 @@ async def seed(data_dir: Path) -> list[Login]:
                     organization.id,
                     priority,
                     first_response_minutes=response,
+                    next_response_minutes=response,
                     resolution_minutes=resolution,
                 )
             for role, email, name in _PEOPLE:
                 await accounts.create_user(session, organization.id, email, name, role, password=PASSWORD)
+            staff = await accounts.staff_ids(session, organization.id)
+            team = await teams.create_team(session, organization.id, "Front desk", staff)
+            steps = [
+                Step(0.5, EscalationAction.RAISE_PRIORITY),
+                Step(2.0, EscalationAction.TELL_TEAM, team_id=team.id),
+            ]
+            await escalation.set_steps(session, organization.id, steps)
         known = {login.role: login for login in saved_logins(data_dir)}
         logins: list[Login] = []
         for role, email, _ in _PEOPLE:

@@ -26,8 +26,10 @@ class Link:
 
 
 _ADMIN = frozenset({Role.ADMIN})
+_STAFF = frozenset({Role.ADMIN, Role.AGENT})
 _LINKS = (
     Link("/", "Desk"),
+    Link("/ui/sla", "Service levels", _STAFF),
     Link("/mail", "Mail", _ADMIN),
     Link("/mail/templates", "Templates", _ADMIN),
     Link("/ui/admin/overview", "Admin", _ADMIN),

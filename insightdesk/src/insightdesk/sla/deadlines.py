@@ -1,65 +1,110 @@
-"""Deadline arithmetic, round the clock: pure, takes ``now``, knows no database.
+"""Deadline arithmetic: pure, takes ``now``, knows no database.
 
-A clock runs from ``started_at`` and may be paused. While it runs, ``due_at`` is the deadline. While it is
-paused, ``remaining_seconds`` is what will be left when it resumes; below zero when it was already late.
+A run is what happened: when a clock started and when it stood still. Deadlines follow from that, from the
+target and from the working time, so another target or calendar holds as if it had from the start.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+
+from insightdesk.sla.calendar import WorkTime
+
+WARNING_SHARE = 0.75
+"""How much of the target may be used before the assignee is warned."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What happened to a clock.
+
+    Attributes:
+        pauses: in order; only the last may have no end, then the clock is paused.
+    """
+
+    started_at: datetime
+    pauses: tuple[tuple[datetime, datetime | None], ...] = ()
+
+    @property
+    def paused_since(self) -> datetime | None:
+        """When the pause began that lasts; None while the clock runs."""
+        return self.pauses[-1][0] if self.pauses and self.pauses[-1][1] is None else None
 
 
 @dataclass(frozen=True)
 class Timing:
-    """The times of one clock; all durations are in seconds."""
+    """What follows for a clock.
 
-    started_at: datetime
+    Attributes:
+        warn_at: when three quarters of the target are used.
+        due_at: the deadline. Of a paused clock: what it would be if the pause ended where it began.
+        remaining_seconds: working time that a paused clock has left, below zero when it is late; None
+            while it runs.
+    """
+
+    warn_at: datetime
     due_at: datetime
-    target_seconds: float
-    paused_since: datetime | None = None
-    remaining_seconds: float | None = None
-
-    @property
-    def is_paused(self) -> bool:
-        """Whether the clock waits on the customer."""
-        return self.paused_since is not None
+    remaining_seconds: float | None
 
 
-def start(now: datetime, target_seconds: float) -> Timing:
-    """A clock that starts now."""
-    return Timing(now, now + timedelta(seconds=target_seconds), target_seconds)
+def pause(run: Run, now: datetime) -> Run:
+    """Stop the time; a paused clock stays as it is."""
+    if run.paused_since is not None:
+        return run
+    earliest = run.pauses[-1][1] if run.pauses else run.started_at
+    return replace(run, pauses=(*run.pauses, (max(now, earliest or now), None)))
 
 
-def pause(timing: Timing, now: datetime) -> Timing:
-    """Stop the time, keeping what remains; a paused clock stays as it is."""
-    if timing.is_paused:
-        return timing
-    remaining = (timing.due_at - now).total_seconds()
-    return replace(timing, paused_since=now, remaining_seconds=remaining)
-
-
-def resume(timing: Timing, now: datetime) -> Timing:
+def resume(run: Run, now: datetime) -> Run:
     """Let the time run on with what remained; a running clock stays as it is."""
-    if timing.remaining_seconds is None:
-        return timing
-    due_at = now + timedelta(seconds=timing.remaining_seconds)
-    return replace(timing, due_at=due_at, paused_since=None, remaining_seconds=None)
+    since = run.paused_since
+    if since is None:
+        return run
+    # A pause without length says nothing.
+    ended = ((since, now),) if now > since else ()
+    return replace(run, pauses=(*run.pauses[:-1], *ended))
 
 
-def retarget(timing: Timing, target_seconds: float) -> Timing:
-    """Promise another duration, as if it had been so from the start: time spent and pauses stay counted."""
-    change = target_seconds - timing.target_seconds
-    return replace(
-        timing,
-        target_seconds=target_seconds,
-        due_at=timing.due_at + timedelta(seconds=change),
-        remaining_seconds=None if timing.remaining_seconds is None else timing.remaining_seconds + change,
-    )
+def timing(run: Run, work: WorkTime, target_seconds: float) -> Timing:
+    """When a clock warns and is due.
+
+    Raises:
+        NeverReached: The target is more than 20 years away.
+    """
+    target = timedelta(seconds=target_seconds)
+    since = run.paused_since
+    remaining = None if since is None else (target - used(run, work, since)).total_seconds()
+    return Timing(_reach(run, work, target * WARNING_SHARE), _reach(run, work, target), remaining)
 
 
-def is_late(timing: Timing, moment: datetime) -> bool:
-    """Whether the promise is broken if it is kept (or looked at) at ``moment``; on the dot is in time."""
-    if timing.remaining_seconds is not None:
-        return timing.remaining_seconds < 0
-    return moment > timing.due_at
+def used(run: Run, work: WorkTime, now: datetime) -> timedelta:
+    """Working time that has passed on the clock by ``now``."""
+    total = timedelta(0)
+    for start, end in _stretches(run):
+        total += work.worked(start, now if end is None else min(end, now))
+    return total
+
+
+def _reach(run: Run, work: WorkTime, left: timedelta) -> datetime:
+    """The first moment at which ``left`` has passed on the clock, as if a lasting pause were over."""
+    for start, end in _stretches(run):
+        if end is None:
+            return work.after(start, left)
+        passed = work.worked(start, end)
+        if passed >= left:
+            return work.after(start, left)
+        left -= passed
+    return work.after(run.pauses[-1][0], left)
+
+
+def _stretches(run: Run) -> Iterator[tuple[datetime, datetime | None]]:
+    """Where the time ran; the last stretch has no end unless the clock is paused."""
+    start: datetime | None = run.started_at
+    for since, until in run.pauses:
+        if start is not None:
+            yield start, since
+        start = until
+    if start is not None:
+        yield start, None

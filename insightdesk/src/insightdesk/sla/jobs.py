@@ -14,7 +14,6 @@ from insightdesk.sla.models import Metric
 
 log = structlog.get_logger(__name__)
 
-_KEEP_COMPLETED = toril.Keep(count=10_000, age=3600.0)
 _KEEP_FAILED = toril.Keep(count=10_000, age=86_400.0)
 
 
@@ -25,18 +24,19 @@ _KEEP_FAILED = toril.Keep(count=10_000, age=86_400.0)
     backoff=HIGH.backoff,
     priority=HIGH.priority,
     timeout=30.0,
-    keep_completed=_KEEP_COMPLETED,
+    keep_completed=toril.Keep(count=10_000, age=3600.0),
     keep_failed=_KEEP_FAILED,
 )
 async def check_sla(job: toril.JobContext, ticket_id: str, check_type: Metric) -> None:
-    """Judges one clock at its deadline; a producer need only know the ticket and the metric."""
+    """Looks at one clock at its moment; a producer need only know the ticket and the metric."""
+    now = clock.now()
     async with transaction() as session:
-        current = await service.current_version(session, ticket_id, check_type)
-        if current is None or staging.is_stale(job.id, *current):
-            return
-        remaining = await service.check(session, ticket_id, check_type, clock.now())
-    if remaining is not None:
-        raise toril.Snooze(remaining)
+        upcoming = await service.check(
+            session, ticket_id, check_type, now, until_deadline=not staging.is_ours(job.id)
+        )
+    if upcoming is not None:
+        # On the dot is in time, so look again just after it.
+        raise toril.Snooze(max((upcoming - now).total_seconds(), 0.0) + 0.002)
 
 
 @app.job(
@@ -50,8 +50,31 @@ async def check_sla(job: toril.JobContext, ticket_id: str, check_type: Metric) -
     keep_failed=toril.Keep(count=500, age=86_400.0),
 )
 async def scan_sla() -> dict[str, int]:
-    """Finds what the checks missed, and brings in the deadlines of the next 24 hours."""
+    """Finds what the checks missed, and brings in the moments of the next 24 hours."""
     result = await scanning.scan(database(), clock.now())
-    if result.breached or result.staged:
-        log.info("SLA scan", breached=result.breached, staged=result.staged)
-    return {"breached": result.breached, "staged": result.staged}
+    found = {
+        "warned": result.looked.warned,
+        "breached": result.looked.breached,
+        "escalated": result.looked.escalated,
+        "staged": result.staged,
+    }
+    if any(found.values()):
+        log.info("SLA scan", **found)
+    return found
+
+
+@app.job(
+    "sla-check",
+    name="recompute",
+    attempts=HIGH.attempts,
+    backoff=HIGH.backoff,
+    priority=HIGH.priority,
+    timeout=240.0,
+    keep_completed=toril.Keep(count=1_000, age=3600.0),
+    keep_failed=_KEEP_FAILED,
+)
+async def recompute_sla(organization_id: str) -> dict[str, int]:
+    """Lets an organization's running clocks follow its changed policies, calendars and steps."""
+    moved = await scanning.recompute(database(), organization_id, clock.now())
+    log.info("SLA clocks recomputed", organization=organization_id, moved=moved)
+    return {"moved": moved}

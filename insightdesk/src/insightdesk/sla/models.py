@@ -1,4 +1,4 @@
-"""Policies, the clocks that run on tickets, and breaches."""
+"""Policies, calendars, the clocks that run on tickets, breaches and what follows them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, func, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from insightdesk.database import Base, Owned, text_enum
@@ -16,7 +17,33 @@ class Metric(StrEnum):
     """What a clock measures."""
 
     FIRST_RESPONSE = "first_response"
+    NEXT_RESPONSE = "next_response"
     RESOLUTION = "resolution"
+
+
+class EscalationAction(StrEnum):
+    """What an escalation step does to a ticket whose promise is broken."""
+
+    REASSIGN = "reassign"
+    RAISE_PRIORITY = "raise_priority"
+    TELL_TEAM = "tell_team"
+
+
+class SlaCalendar(Owned, Base):
+    """When an organization works; a policy without a calendar counts round the clock."""
+
+    __tablename__ = "sla_calendars"
+    __table_args__ = (UniqueConstraint("organization_id", "name"),)
+
+    name: Mapped[str]
+    time_zone: Mapped[str]
+    # [[weekday (0: Monday), opens, closes], …], both in minutes after midnight.
+    openings: Mapped[list[list[int]]] = mapped_column(JSONB)
+    country: Mapped[str | None]
+    subdivision: Mapped[str | None]
+    # ["2026-12-24", …]
+    own_days: Mapped[list[str]] = mapped_column(JSONB)
+    changed_at: Mapped[datetime]
 
 
 class SlaPolicy(Owned, Base):
@@ -36,6 +63,11 @@ class SlaPolicy(Owned, Base):
 
     name: Mapped[str]
     team_id: Mapped[str | None] = mapped_column(ForeignKey("teams.id", ondelete="RESTRICT"))
+    calendar_id: Mapped[str | None] = mapped_column(
+        ForeignKey("sla_calendars.id", ondelete="RESTRICT"), index=True
+    )
+    # Deadlines that had passed by then stand; later ones follow the policy as it is now.
+    changed_at: Mapped[datetime]
 
 
 class SlaTarget(Owned, Base):
@@ -44,31 +76,40 @@ class SlaTarget(Owned, Base):
     __tablename__ = "sla_targets"
     __table_args__ = (
         UniqueConstraint("policy_id", "priority"),
-        CheckConstraint("first_response_minutes > 0 AND resolution_minutes > 0", name="positive"),
+        CheckConstraint(
+            "first_response_minutes > 0 AND next_response_minutes > 0 AND resolution_minutes > 0",
+            name="positive",
+        ),
     )
 
     policy_id: Mapped[str] = mapped_column(ForeignKey("sla_policies.id", ondelete="CASCADE"))
     priority: Mapped[Priority] = mapped_column(text_enum(Priority, "priority"))
     first_response_minutes: Mapped[float | None]
+    next_response_minutes: Mapped[float | None]
     resolution_minutes: Mapped[float | None]
 
 
 class SlaClock(Owned, Base):
     """One promise running on one ticket.
 
-    ``due_at`` is the deadline while the clock runs. While it is paused, ``remaining_seconds`` is what
-    is left. ``version`` rises whenever the deadline changes, so a check for an older one is stale.
+    ``started_at`` and ``pauses`` are what happened; ``warn_at``, ``due_at`` and ``remaining_seconds``
+    (while paused) follow from them, the target and the calendar. ``next_at`` is when somebody must look:
+    to warn, to record the breach, to take the next escalation step; None when there is nothing to come.
+    ``version`` rises with it, so a check that was staged for another moment is known.
     """
 
     __tablename__ = "sla_clocks"
     __table_args__ = (
         UniqueConstraint("ticket_id", "metric", "cycle"),
         # What the scan reads: its cost follows what is due, not what is open.
+        Index("ix_sla_clocks_next", "next_at", "id", postgresql_where=text("next_at IS NOT NULL")),
         Index(
-            "ix_sla_clocks_due",
-            "due_at",
-            postgresql_where=text("fulfilled_at IS NULL AND breached_at IS NULL AND paused_since IS NULL"),
+            "ix_sla_clocks_unstaged",
+            "next_at",
+            postgresql_where=text("next_at IS NOT NULL AND staged_version < version"),
         ),
+        # What the board and a change of rules read.
+        Index("ix_sla_clocks_open", "organization_id", "id", postgresql_where=text("fulfilled_at IS NULL")),
         # What attainment reads: the moment at which a promise was kept or broken.
         Index(
             "ix_sla_clocks_outcome",
@@ -88,12 +129,18 @@ class SlaClock(Owned, Base):
     cycle: Mapped[int] = mapped_column(default=1)
     target_seconds: Mapped[float]
     started_at: Mapped[datetime]
+    # [[since, until], …]; the last has no end while the clock is paused.
+    pauses: Mapped[list[list[str | None]]] = mapped_column(JSONB, default=list)
+    warn_at: Mapped[datetime]
     due_at: Mapped[datetime]
     paused_since: Mapped[datetime | None]
     remaining_seconds: Mapped[float | None]
     warned_at: Mapped[datetime | None]
     fulfilled_at: Mapped[datetime | None]
     breached_at: Mapped[datetime | None]
+    # The escalation steps up to so many minutes after the breach have been taken.
+    escalated_minutes: Mapped[float | None]
+    next_at: Mapped[datetime | None]
     version: Mapped[int] = mapped_column(default=1)
     # The version whose check was handed to the queue; the scan stages those that were too far away.
     staged_version: Mapped[int] = mapped_column(default=0)
@@ -114,3 +161,40 @@ class SlaBreach(Owned, Base):
     cycle: Mapped[int]
     breached_at: Mapped[datetime]
     recorded_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class SlaEscalationStep(Owned, Base):
+    """What an organization does so long after a breach, if the promise is still open."""
+
+    __tablename__ = "sla_escalation_steps"
+    __table_args__ = (
+        UniqueConstraint(
+            "organization_id", "after_minutes", "action", "team_id", postgresql_nulls_not_distinct=True
+        ),
+        CheckConstraint("after_minutes >= 0", name="not_before"),
+        CheckConstraint("(action = 'reassign') = (user_id IS NOT NULL)", name="user"),
+        CheckConstraint("(action = 'tell_team') = (team_id IS NOT NULL)", name="team"),
+    )
+
+    after_minutes: Mapped[float]
+    action: Mapped[EscalationAction] = mapped_column(text_enum(EscalationAction, "action"))
+    user_id: Mapped[str | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    team_id: Mapped[str | None] = mapped_column(ForeignKey("teams.id", ondelete="RESTRICT"))
+
+
+class SlaEscalation(Owned, Base):
+    """A step that was taken; once for each clock."""
+
+    __tablename__ = "sla_escalations"
+    __table_args__ = (
+        UniqueConstraint(
+            "clock_id", "after_minutes", "action", "team_id", postgresql_nulls_not_distinct=True
+        ),
+    )
+
+    clock_id: Mapped[str] = mapped_column(ForeignKey("sla_clocks.id", ondelete="CASCADE"))
+    after_minutes: Mapped[float]
+    action: Mapped[EscalationAction] = mapped_column(text_enum(EscalationAction, "action"))
+    user_id: Mapped[str | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    team_id: Mapped[str | None] = mapped_column(ForeignKey("teams.id", ondelete="SET NULL"))
+    taken_at: Mapped[datetime]

@@ -5,27 +5,30 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from insightdesk.accounts import teams
 from insightdesk.database import new_id
+from insightdesk.kit import clock
 from insightdesk.kit.errors import Invalid, NotFound
+from insightdesk.sla import calendars
+from insightdesk.sla.changes import rules_changed
 from insightdesk.sla.models import SlaPolicy, SlaTarget
 from insightdesk.tickets.models import Priority
 
 GENERAL = "Standard"
 """The name of the policy that stands for every team without one of its own."""
 
-DEFAULT_TARGETS: dict[Priority, tuple[float, float]] = {
-    Priority.LOW: (24 * 60, 7 * 24 * 60),
-    Priority.NORMAL: (8 * 60, 3 * 24 * 60),
-    Priority.HIGH: (4 * 60, 24 * 60),
-    Priority.URGENT: (60, 8 * 60),
+DEFAULT_TARGETS: dict[Priority, tuple[float, float, float]] = {
+    Priority.LOW: (24 * 60, 48 * 60, 7 * 24 * 60),
+    Priority.NORMAL: (8 * 60, 24 * 60, 3 * 24 * 60),
+    Priority.HIGH: (4 * 60, 8 * 60, 24 * 60),
+    Priority.URGENT: (60, 2 * 60, 8 * 60),
 }
-"""Minutes to first response and to resolution, for a new organization."""
+"""Minutes to the first response, to each next one and to resolution, for a new organization."""
 
 
 @dataclass(frozen=True)
@@ -34,27 +37,36 @@ class Target:
 
     priority: Priority
     first_response_minutes: float | None = None
+    next_response_minutes: float | None = None
     resolution_minutes: float | None = None
 
 
 @dataclass(frozen=True)
 class Policy:
-    """A policy as administrators see and write it, with its targets ordered by priority."""
+    """A policy as administrators see and write it.
+
+    Attributes:
+        team_id: whose tickets; None for all that have no team with a policy.
+        targets: ordered by priority.
+        calendar_id: None counts round the clock.
+    """
 
     id: str
     name: str
     team_id: str | None
     targets: Sequence[Target]
+    calendar_id: str | None = None
 
 
 async def create_default_policy(session: AsyncSession, organization_id: str) -> None:
     """Give a new organization something to promise."""
-    for priority, (first_response, resolution) in DEFAULT_TARGETS.items():
+    for priority, (first_response, next_response, resolution) in DEFAULT_TARGETS.items():
         await set_target(
             session,
             organization_id,
             priority,
             first_response_minutes=first_response,
+            next_response_minutes=next_response,
             resolution_minutes=resolution,
         )
 
@@ -66,23 +78,27 @@ async def set_target(
     *,
     first_response_minutes: float | None,
     resolution_minutes: float | None,
+    next_response_minutes: float | None = None,
 ) -> None:
     """Set one priority's targets in the general policy, which is made if there is none."""
     await session.execute(
         insert(SlaPolicy)
-        .values(id=new_id(), organization_id=organization_id, name=GENERAL, team_id=None)
+        .values(
+            id=new_id(), organization_id=organization_id, name=GENERAL, team_id=None, changed_at=clock.now()
+        )
         .on_conflict_do_nothing(index_elements=["organization_id", "team_id"])
     )
     general = (
         await session.scalars(
-            select(SlaPolicy.id).where(
-                SlaPolicy.organization_id == organization_id, SlaPolicy.team_id.is_(None)
-            )
+            select(SlaPolicy)
+            .where(SlaPolicy.organization_id == organization_id, SlaPolicy.team_id.is_(None))
+            .with_for_update()
         )
     ).one()
-    await _put_targets(
-        session, organization_id, general, [Target(priority, first_response_minutes, resolution_minutes)]
-    )
+    general.changed_at = clock.now()
+    target = Target(priority, first_response_minutes, next_response_minutes, resolution_minutes)
+    await _put_targets(session, organization_id, general.id, [target])
+    await rules_changed(session, organization_id)
 
 
 async def list_policies(session: AsyncSession, organization_id: str) -> list[Policy]:
@@ -95,7 +111,9 @@ async def list_policies(session: AsyncSession, organization_id: str) -> list[Pol
     targets: dict[str, list[Target]] = {}
     for row in await session.scalars(select(SlaTarget).where(SlaTarget.organization_id == organization_id)):
         targets.setdefault(row.policy_id, []).append(
-            Target(row.priority, row.first_response_minutes, row.resolution_minutes)
+            Target(
+                row.priority, row.first_response_minutes, row.next_response_minutes, row.resolution_minutes
+            )
         )
     order = list(Priority)
     return [
@@ -104,6 +122,7 @@ async def list_policies(session: AsyncSession, organization_id: str) -> list[Pol
             row.name,
             row.team_id,
             sorted(targets.get(row.id, ()), key=lambda target: order.index(target.priority)),
+            row.calendar_id,
         )
         for row in rows
     ]
@@ -120,7 +139,7 @@ async def create_policy(session: AsyncSession, organization_id: str, wanted: Pol
 
 
 async def change_policy(session: AsyncSession, organization_id: str, wanted: Policy) -> None:
-    """Promise something else.
+    """Promise something else; running clocks follow, as if it had been so from their start.
 
     Raises:
         NotFound: There is no such policy.
@@ -149,14 +168,26 @@ async def delete_policy(session: AsyncSession, organization_id: str, policy_id: 
     )
     if gone is None:
         raise NotFound("policy not found")
+    # What it promised is now promised, or not, by the others.
+    await session.execute(
+        update(SlaPolicy).where(SlaPolicy.organization_id == organization_id).values(changed_at=clock.now())
+    )
+    await rules_changed(session, organization_id)
 
 
 async def _save(session: AsyncSession, row: SlaPolicy, wanted: Policy) -> None:
     if wanted.team_id is not None:
         await teams.require_team(session, row.organization_id, wanted.team_id)
+    calendar = None
+    if wanted.calendar_id is not None:
+        calendar = await calendars.find_calendar(session, row.organization_id, wanted.calendar_id)
+        if calendar is None:
+            raise Invalid("calendarId: no such calendar in this organization")
+    calendars.require_reach(calendar, max(_minutes(wanted), default=0.0))
     try:
         async with session.begin_nested():
-            row.name, row.team_id = wanted.name, wanted.team_id
+            row.name, row.team_id, row.calendar_id = wanted.name, wanted.team_id, wanted.calendar_id
+            row.changed_at = clock.now()
             session.add(row)
             await session.flush()
     except IntegrityError as error:
@@ -170,13 +201,23 @@ async def _save(session: AsyncSession, row: SlaPolicy, wanted: Policy) -> None:
         delete(SlaTarget).where(SlaTarget.policy_id == row.id, SlaTarget.priority.not_in(priorities))
     )
     await _put_targets(session, row.organization_id, row.id, wanted.targets)
+    await rules_changed(session, row.organization_id)
+
+
+def _minutes(policy: Policy) -> list[float]:
+    return [
+        value
+        for target in policy.targets
+        for value in (target.first_response_minutes, target.next_response_minutes, target.resolution_minutes)
+        if value is not None
+    ]
 
 
 async def _put_targets(
     session: AsyncSession, organization_id: str, policy_id: str, targets: Collection[Target]
 ) -> None:
     statement = insert(SlaTarget)
-    columns = ("first_response_minutes", "resolution_minutes")
+    columns = ("first_response_minutes", "next_response_minutes", "resolution_minutes")
     await session.execute(
         statement.on_conflict_do_update(
             index_elements=["policy_id", "priority"],

@@ -6,20 +6,18 @@ records the breach, with the deadline as its moment; a unique key lets only one 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from insightdesk.accounts import service as accounts
-from insightdesk.email.kinds import NotificationKind
-from insightdesk.sla import deadlines, repository, staging
+from insightdesk.sla import deadlines, movement, repository, rules, watch
 from insightdesk.sla.attainment import Attainment, attainment
-from insightdesk.sla.deadlines import Timing
-from insightdesk.sla.models import Metric, SlaBreach, SlaClock, SlaTarget
+from insightdesk.sla.models import Metric, SlaBreach, SlaClock
 from insightdesk.sla.policies import create_default_policy, set_target
-from insightdesk.tickets import notices
-from insightdesk.tickets.models import Ticket
+from insightdesk.sla.rules import Promise
+from insightdesk.sla.staging import HORIZON
+from insightdesk.tickets.models import Ticket, TicketStatus
 
 __all__ = [
     "Attainment",
@@ -27,16 +25,16 @@ __all__ = [
     "check",
     "clocks_of",
     "create_default_policy",
-    "current_version",
+    "customer_wrote",
     "fulfil",
     "list_breaches",
     "open_clocks",
     "pause",
-    "record_breaches",
     "reopen",
     "resume",
     "retarget",
     "set_target",
+    "staff_answered",
 ]
 
 
@@ -57,170 +55,150 @@ async def clocks_of(session: AsyncSession, ticket_ids: Sequence[str]) -> dict[st
 
 
 async def open_clocks(session: AsyncSession, ticket: Ticket, now: datetime) -> None:
-    """Start both clocks of a new ticket."""
-    target = await repository.target(session, ticket.organization_id, ticket.team_id, ticket.priority)
-    if target is None:
-        return
-    clocks = [
-        _new_clock(ticket, target, metric, seconds, now, cycle=1)
-        for metric in Metric
-        if (seconds := _seconds(target, metric)) is not None
-    ]
-    session.add_all(clocks)
-    await session.flush()
-    await staging.stage_checks(session, clocks, now)
+    """Start the clocks of a new ticket."""
+    holding = await rules.load(session, [ticket])
+    promise = holding.promise(ticket)
+    if promise is not None:
+        opened = _start(session, ticket, promise, {Metric.FIRST_RESPONSE: 1, Metric.RESOLUTION: 1}, now)
+        await watch.settle(session, opened, holding, now)
 
 
 async def reopen(session: AsyncSession, ticket: Ticket, now: datetime) -> None:
     """Start another cycle of the resolution clock: the ticket was done and is not."""
-    target = await repository.target(session, ticket.organization_id, ticket.team_id, ticket.priority)
-    seconds = _seconds(target, Metric.RESOLUTION) if target else None
-    if target is None or seconds is None:
-        return
-    last = await repository.lock_clock(session, ticket.id, Metric.RESOLUTION)
-    cycle = last.cycle + 1 if last else 1
-    clock = _new_clock(ticket, target, Metric.RESOLUTION, seconds, now, cycle=cycle)
-    session.add(clock)
-    await session.flush()
-    await staging.stage_checks(session, [clock], now)
+    await _start_cycle(session, ticket, Metric.RESOLUTION, now)
+
+
+async def customer_wrote(session: AsyncSession, ticket: Ticket, now: datetime) -> None:
+    """Start the clock of the next response, unless the customer waits for one already."""
+    waiting = await repository.lock_unfulfilled(session, ticket.id)
+    if all(clock.metric is Metric.RESOLUTION for clock in waiting):
+        await _start_cycle(session, ticket, Metric.NEXT_RESPONSE, now)
+
+
+async def staff_answered(session: AsyncSession, ticket: Ticket, now: datetime) -> None:
+    """The customer has been answered, perhaps too late."""
+    await fulfil(session, ticket, (Metric.FIRST_RESPONSE, Metric.NEXT_RESPONSE), now)
+
+
+async def fulfil(session: AsyncSession, ticket: Ticket, metrics: Collection[Metric], now: datetime) -> None:
+    """Promises are kept, perhaps too late."""
+    clocks = await _judged(session, ticket, now)
+    for clock in clocks:
+        if clock.metric in metrics:
+            clock.fulfilled_at = now
+    await watch.settle(session, clocks, await rules.load(session, [ticket]), now)
 
 
 async def pause(session: AsyncSession, ticket: Ticket, now: datetime) -> None:
     """The ticket waits on the customer."""
-    clocks = await _judged(session, ticket.id, now)
-    for clock in clocks:
-        _apply(clock, deadlines.pause(_timing(clock), now))
+    await _move(session, ticket, now, paused=True)
 
 
 async def resume(session: AsyncSession, ticket: Ticket, now: datetime) -> None:
     """The customer answered."""
-    clocks = await _judged(session, ticket.id, now)
-    for clock in clocks:
-        _apply(clock, deadlines.resume(_timing(clock), now))
-    await staging.stage_checks(session, clocks, now)
+    await _move(session, ticket, now, paused=False)
 
 
 async def retarget(session: AsyncSession, ticket: Ticket, now: datetime) -> None:
-    """The ticket's priority or team changed, and with it what is promised."""
-    target = await repository.target(session, ticket.organization_id, ticket.team_id, ticket.priority)
-    if target is None:
-        return
-    clocks = [clock for clock in await _judged(session, ticket.id, now) if clock.breached_at is None]
+    """The ticket's priority or team changed, and with it what is promised, as if it had been from the start.
+
+    A deadline that has passed stands. A metric that is promised only now gets its clock.
+    """
+    holding = await rules.load(session, [ticket])
+    clocks = await _judged(session, ticket, now)
+    kept = []
+    promise = holding.promise(ticket)
+    promised = promise.seconds if promise else {}
     for clock in clocks:
-        clock.team_id = ticket.team_id
-        seconds = _seconds(target, clock.metric)
-        if seconds is not None:
-            clock.policy_id = target.policy_id
-            _apply(clock, deadlines.retarget(_timing(clock), seconds))
-    await staging.stage_checks(session, clocks, now)
+        if promise is not None and clock.metric in promised and movement.is_open(clock):
+            movement.retime(clock, ticket, promise)
+        if clock.metric in promised or not movement.is_open(clock):
+            kept.append(clock)
+    await repository.drop(session, [clock for clock in clocks if clock not in kept])
+    if promise is not None:
+        late_ones = _start(session, ticket, promise, await _missing(session, ticket), ticket.created_at)
+        if ticket.status is TicketStatus.PENDING:
+            for clock in late_ones:
+                movement.retime(clock, ticket, promise, deadlines.pause(movement.run_of(clock), now))
+        kept += late_ones
+    await watch.settle(session, kept, holding, now)
 
 
-async def fulfil(session: AsyncSession, ticket: Ticket, metrics: Sequence[Metric], now: datetime) -> None:
-    """Promises are kept, perhaps too late."""
-    for clock in await _judged(session, ticket.id, now):
-        if clock.metric in metrics:
-            clock.fulfilled_at = now
+async def check(
+    session: AsyncSession, ticket_id: str, metric: Metric, now: datetime, *, until_deadline: bool = False
+) -> datetime | None:
+    """Look at one clock, and do what is to be done by now.
 
-
-async def check(session: AsyncSession, ticket_id: str, metric: Metric, now: datetime) -> float | None:
-    """Judge one clock.
-
-    Returns:
-        Seconds until its deadline if that is still to come, else None.
-    """
-    clock = await repository.lock_clock(session, ticket_id, metric)
-    if clock is None or clock.breached_at or clock.fulfilled_at or clock.paused_since:
-        return None
-    if clock.due_at < now:
-        await record_breaches(session, [clock])
-        return None
-    # On the dot is in time, so look again just after it.
-    return max((clock.due_at - now).total_seconds(), 0.0) + 0.002
-
-
-async def current_version(session: AsyncSession, ticket_id: str, metric: Metric) -> tuple[str, int] | None:
-    """The id and version of the clock that a check of this metric is about."""
-    clock = await repository.lock_clock(session, ticket_id, metric)
-    return (clock.id, clock.version) if clock else None
-
-
-async def record_breaches(session: AsyncSession, late: Sequence[SlaClock]) -> int:
-    """Record the breach of locked clocks whose deadline has passed, and tell assignees and administrators.
+    Args:
+        until_deadline: the caller waits for the deadline, not for whatever comes first.
 
     Returns:
-        How many had not been recorded before.
+        The moment for which the caller has to wait; None when there is nothing more for him to do.
     """
-    if not late:
-        return 0
-    for clock in late:
-        clock.breached_at = clock.due_at
-    await session.flush()
-    new = await repository.insert_breaches(session, late)
-    fresh = [clock for clock in late if clock.id in new]
-    assignees = await repository.assignees(session, {clock.ticket_id for clock in fresh})
-    admins = await accounts.admin_ids(session, {clock.organization_id for clock in fresh})
-    await notices.stage(
-        session,
-        [
-            notices.Notice(
-                ticket_id=clock.ticket_id,
-                action="sla_breach",
-                kind=NotificationKind.SLA_BREACH,
-                actor_id=None,
-                recipients=admins.get(clock.organization_id, set())
-                | ({assignee} if (assignee := assignees.get(clock.ticket_id)) else set()),
-            )
-            for clock in fresh
-        ],
-    )
-    return len(fresh)
+    tickets = await repository.lock_tickets(session, [ticket_id], skip_locked=False)
+    clock = await repository.latest_clock(session, ticket_id, metric) if tickets else None
+    if clock is None or clock.fulfilled_at is not None:
+        return None
+    looked = await watch.look(session, tickets, [clock], now)
+    if clock.next_at is None or clock not in session:
+        return None
+    if until_deadline:
+        return clock.due_at if clock.breached_at is None else None
+    # Having acted, it has staged what comes next; beyond the horizon, the scan does.
+    return None if looked.acted or clock.next_at - now > HORIZON else clock.next_at
 
 
-async def _judged(session: AsyncSession, ticket_id: str, now: datetime) -> Sequence[SlaClock]:
-    """The ticket's unfulfilled clocks, locked; deadlines that passed unseen are recorded first, since the
-    change that follows would wipe out the evidence."""
-    clocks = await repository.lock_unfulfilled(session, ticket_id)
-    late = [clock for clock in clocks if not clock.breached_at and deadlines.is_late(_timing(clock), now)]
-    await record_breaches(session, late)
+async def _move(session: AsyncSession, ticket: Ticket, now: datetime, *, paused: bool) -> None:
+    holding = await rules.load(session, [ticket])
+    promise = holding.promise(ticket)
+    clocks = await _judged(session, ticket, now)
+    step = deadlines.pause if paused else deadlines.resume
+    for clock in clocks:
+        run = step(movement.run_of(clock), now)
+        if promise is not None and clock.metric in promise.seconds and movement.is_open(clock):
+            movement.retime(clock, ticket, promise, run)
+        else:  # broken, or promised no more: only the time stops
+            movement.stand(clock, run)
+    await watch.settle(session, clocks, holding, now)
+
+
+async def _start_cycle(session: AsyncSession, ticket: Ticket, metric: Metric, now: datetime) -> None:
+    holding = await rules.load(session, [ticket])
+    promise = holding.promise(ticket)
+    if promise is None:
+        return
+    last = await repository.latest_clock(session, ticket.id, metric)
+    opened = _start(session, ticket, promise, {metric: last.cycle + 1 if last else 1}, now)
+    await watch.settle(session, opened, holding, now)
+
+
+def _start(
+    session: AsyncSession, ticket: Ticket, promise: Promise, cycles: dict[Metric, int], now: datetime
+) -> list[SlaClock]:
+    clocks = [
+        movement.start(ticket, metric, promise, now, cycle)
+        for metric, cycle in cycles.items()
+        if metric in promise.seconds
+    ]
+    session.add_all(clocks)
     return clocks
 
 
-def _new_clock(
-    ticket: Ticket, target: SlaTarget, metric: Metric, seconds: float, now: datetime, *, cycle: int
-) -> SlaClock:
-    timing = deadlines.start(now, seconds)
-    return SlaClock(
-        organization_id=ticket.organization_id,
-        ticket_id=ticket.id,
-        policy_id=target.policy_id,
-        team_id=ticket.team_id,
-        metric=metric,
-        cycle=cycle,
-        target_seconds=seconds,
-        started_at=timing.started_at,
-        due_at=timing.due_at,
-        version=1,
-        staged_version=0,
-    )
+async def _missing(session: AsyncSession, ticket: Ticket) -> dict[Metric, int]:
+    """The first cycles that a ticket does not have, of what it still waits for."""
+    if ticket.status.is_done:
+        return {}
+    had = {clock.metric for clock in await repository.clocks(session, [ticket.id])}
+    missing = {Metric.FIRST_RESPONSE, Metric.RESOLUTION} - had
+    if Metric.FIRST_RESPONSE in missing and await repository.answered(session, ticket):
+        missing.remove(Metric.FIRST_RESPONSE)
+    return dict.fromkeys(missing, 1)
 
 
-def _seconds(target: SlaTarget, metric: Metric) -> float | None:
-    minutes = target.first_response_minutes if metric is Metric.FIRST_RESPONSE else target.resolution_minutes
-    return None if minutes is None else minutes * 60
-
-
-def _timing(clock: SlaClock) -> Timing:
-    return Timing(
-        clock.started_at, clock.due_at, clock.target_seconds, clock.paused_since, clock.remaining_seconds
-    )
-
-
-def _apply(clock: SlaClock, timing: Timing) -> None:
-    """Write ``timing`` back; a check that was staged for what the clock said before is now stale."""
-    if timing == _timing(clock):
-        return
-    clock.due_at = timing.due_at
-    clock.target_seconds = timing.target_seconds
-    clock.paused_since = timing.paused_since
-    clock.remaining_seconds = timing.remaining_seconds
-    clock.version += 1
+async def _judged(session: AsyncSession, ticket: Ticket, now: datetime) -> Sequence[SlaClock]:
+    """The ticket's unfulfilled clocks, locked; deadlines that passed unseen are recorded first, since the
+    change that follows would wipe out the evidence."""
+    clocks = await repository.lock_unfulfilled(session, ticket.id)
+    late = [clock for clock in clocks if movement.is_late(clock, now)]
+    await watch.record_breaches(session, {ticket.id: ticket}, late)
+    return clocks

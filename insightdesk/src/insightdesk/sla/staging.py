@@ -1,51 +1,52 @@
-"""Handing a clock's check to the queue, at its deadline."""
+"""Handing the next look at a clock to the queue, at its moment."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+import toril
 from insightdesk.sla.models import SlaClock
 from toril import outbox
 
 HORIZON = timedelta(hours=24)
-"""Only deadlines this near go to Valkey; the scan brings in the rest as they come near."""
+"""Only moments this near go to Valkey; the scan brings in the rest as they come near."""
 
 _PREFIX = "sla"
 
 
 def check_id(clock_id: str, version: int) -> str:
-    """The id of the job that checks this version of a clock: the same check is never queued twice."""
+    """The id of the job that looks at this version of a clock: the same check is never queued twice."""
     return f"{_PREFIX}-{clock_id}-{version}"
 
 
-def is_stale(job_id: str, clock_id: str, version: int) -> bool:
-    """Whether a check was staged by us for another version or cycle than the present one.
+def is_ours(job_id: str) -> bool:
+    """Whether a check was staged here. Any other comes from a producer that knows no more than the ticket
+    and the metric, and waits for the deadline."""
+    return job_id.startswith(f"{_PREFIX}-")
 
-    A foreign producer's job has an id of another form, and is about whatever the clock says now.
+
+async def stage_checks(session: AsyncSession, clocks: Iterable[SlaClock], now: datetime) -> int:
+    """Put the checks of clocks whose next moment has changed and lies within the horizon into the outbox.
+
+    A clock has one check in the queue at a time: a delayed one is replaced, one that runs is followed.
     """
-    return job_id.startswith(f"{_PREFIX}-") and job_id != check_id(clock_id, version)
-
-
-async def stage_checks(session: AsyncSession, clocks: Sequence[SlaClock], now: datetime) -> int:
-    """Put the checks of running clocks that are due within the horizon into the outbox."""
     from insightdesk.sla.jobs import check_sla  # the job's handler calls the service, which calls this
 
-    near = [
-        clock
-        for clock in clocks
-        if clock.fulfilled_at is None
-        and clock.breached_at is None
-        and clock.paused_since is None
-        and clock.due_at - now <= HORIZON
-    ]
     jobs = []
-    for clock in near:
+    for clock in clocks:
+        if clock.next_at is None or clock.staged_version == clock.version or clock.next_at - now > HORIZON:
+            continue
         clock.staged_version = clock.version
-        delay = max((clock.due_at - now).total_seconds(), 0.0)
-        options = check_sla.options(delay=delay, job_id=check_id(clock.id, clock.version))
+        options = check_sla.options(
+            delay=max((clock.next_at - now).total_seconds(), 0.0),
+            job_id=check_id(clock.id, clock.version),
+            deduplication=toril.Deduplication(
+                f"{_PREFIX}-{clock.id}", replace=True, keep_last_if_active=True
+            ),
+        )
         jobs.append(options.new_job(ticket_id=clock.ticket_id, check_type=clock.metric))
     if jobs:
         await outbox.enqueue(session, check_sla.queue, *jobs)

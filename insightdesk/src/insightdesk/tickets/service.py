@@ -101,9 +101,9 @@ async def add_message(
 ) -> Message:
     """Say something on a ticket.
 
-    A public word of staff is the first response. A customer's word wakes a ticket that waited on him,
-    and reopens one that was done; where the organization wants it so, his word on a closed ticket begins
-    a new one instead, on which the returned message stands.
+    A public word of staff is a response. A customer's word waits for the next one; it wakes a ticket that
+    waited on him, and reopens one that was done; where the organization wants it so, his word on a closed
+    ticket begins a new one instead, on which the returned message stands.
     """
     public = wanted.visibility is Visibility.PUBLIC
     if not public and not actor.role.is_staff:
@@ -118,9 +118,11 @@ async def add_message(
     await session.flush()
     ticket.updated_at = now
     if public and actor.role.is_staff and actor.user_id != ticket.customer_id:
-        await sla.fulfil(session, ticket, [Metric.FIRST_RESPONSE], now)
+        await sla.staff_answered(session, ticket, now)
     if not actor.role.is_staff and ticket.status is not TicketStatus.OPEN:
         await _change_status(session, ticket, TicketStatus.OPEN, now)
+    if not actor.role.is_staff:
+        await sla.customer_wrote(session, ticket, now)
     # Who took part is told before the author joins; of an internal note, staff alone.
     participants = await repository.participant_ids(session, ticket.id)
     await repository.add_participants(session, ticket, {actor.user_id}, now)

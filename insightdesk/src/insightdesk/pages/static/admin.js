@@ -1,4 +1,4 @@
-// The pages of administrators: parts that refresh themselves, and actions through the REST API.
+// The pages of staff: parts that refresh themselves, and actions through the REST API.
 "use strict";
 
 const PERIOD = 3000; // milliseconds between two looks at what changes
@@ -58,6 +58,9 @@ if (live) {
     if (document.hidden || live.contains(document.activeElement)) return;
     const answer = await fetch(live.dataset.live).catch(() => null);
     if (answer?.redirected) location.reload();
-    else if (answer?.ok) live.innerHTML = await answer.text();
+    else if (answer?.ok) {
+      live.innerHTML = await answer.text();
+      tick();
+    }
   }, PERIOD);
 }

@@ -32,7 +32,7 @@ function tick() {
 }
 
 function readSkew() {
-  skew = Number($("#tickets").dataset.now) - Date.now() / 1000;
+  skew = Number($("[data-now]").dataset.now) - Date.now() / 1000;
 }
 
 function mark() {
@@ -118,14 +118,16 @@ document.addEventListener("submit", async (event) => {
   }
 });
 
+if ($("[data-now]")) {
+  readSkew();
+  tick();
+  setInterval(tick, 1000);
+}
 if ($("#board")) {
   const wanted = new URLSearchParams(location.search).get("ticket"); // a mail's link
   if (/^[0-9a-f-]{36}$/.test(wanted ?? "")) {
     chosen = `/ui/tickets/${wanted}`;
     fragment(chosen, $("#detail"));
   }
-  readSkew();
-  tick();
-  setInterval(tick, 1000);
   listen();
 }
