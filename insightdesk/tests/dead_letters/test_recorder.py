@@ -8,9 +8,11 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import valkey
 from desks import Desk
 from failing import fail, letters, refuse, work
 from sqlalchemy.exc import OperationalError
@@ -19,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 import toril
 from insightdesk.database import Database, database, new_id, transaction
 from insightdesk.dead_letters import repository
+from insightdesk.dead_letters.capture import Failure
 from insightdesk.dead_letters.recorder import QueueRecorder, run_recorders
 
 
@@ -240,3 +243,42 @@ async def test_recording_goes_on_after_valkey_was_restarted(
             await recorded(name, 2)
         await end(running)
     assert len(await letters(name)) == 2
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"atm": "1e300", "stc": "-1"},
+        {"finishedOn": "1e30"},
+        {"finishedOn": "never"},
+        {"opts": '{"attempts": 3, "backoff": {"type": "odd\\u0000", "delay": 1}}'},
+        {"opts": "[]", "stacktrace": "{"},
+        {"data": '{"size": 1e400, "ticketId": 1e400}'},
+        {"data": "[" * 2000 + "]" * 2000},
+        {"data": "no JSON", "name": "\x00\ufffe"},
+    ],
+)
+async def test_a_job_that_was_written_wrongly_does_not_stop_the_recorder(
+    queue: toril.Queue, recorder: QueueRecorder, valkey_url: str, fields: dict[str, str]
+) -> None:
+    broken = await fail(queue, valkey_url, {"n": 1})
+    client = valkey.Valkey.from_url(valkey_url)
+    client.hset(f"bull:{queue.name}:{broken.id}", mapping=fields)
+    client.close()
+    whole = await fail(queue, valkey_url, {"n": 2})
+    events = await read(queue, valkey_url)
+    await recorder.take(queue, events, events[-1].cursor)
+    await recorder.reconcile(queue, whole=True)
+    found = {letter.job_id for letter in await letters(queue.name)}
+    assert found == {broken.id, whole.id}
+    assert await cursor_of(queue.name) == events[-1].cursor
+
+
+async def test_a_failure_that_cannot_be_stored_does_not_hold_up_the_others(
+    recorder: QueueRecorder, queue: toril.Queue
+) -> None:
+    good = Failure(queue.name, "good", "n", datetime.now(UTC), "boom")
+    bad = Failure(queue.name, "bad", "n", datetime.now(UTC), "boom", options={"odd": "\x00"})
+    assert await recorder._record([bad, good], cursor="7-0") == 1
+    assert [letter.job_id for letter in await letters(queue.name)] == ["good"]
+    assert await cursor_of(queue.name) == "7-0"

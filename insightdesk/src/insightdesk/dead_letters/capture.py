@@ -24,6 +24,7 @@ PAYLOAD_LIMIT = 256 * 1024
 
 _ERROR_LIMIT = 4000
 _TRACE_LIMIT = 16_000
+_LARGEST = 2**31 - 1  # that an integer column holds
 
 
 @dataclass(frozen=True)
@@ -64,8 +65,8 @@ class Failure:
             "error": mask(self.error[:_ERROR_LIMIT], private),
             "trace": mask(self.trace[-_TRACE_LIMIT:], private),
             "fingerprint": fingerprints.fingerprint(self.queue, self.name, kind, self.error),
-            "attempts": self.attempts,
-            "stalls": self.stalls,
+            "attempts": _counted(self.attempts),
+            "stalls": _counted(self.stalls),
             "failed_at": self.failed_at,
             "replay_of": replayed_letter(self.job_id),
         }
@@ -73,7 +74,10 @@ class Failure:
     def _payload(self) -> str | None:
         if not self.readable:
             return None
-        text = json.dumps(self.data, ensure_ascii=False)
+        try:
+            text = json.dumps(self.data, ensure_ascii=False, allow_nan=False)
+        except (ValueError, RecursionError):
+            return None  # no queue would take it either
         return text if len(text) <= PAYLOAD_LIMIT and is_storable(text) else None
 
 
@@ -124,9 +128,13 @@ def _failure(job: toril.Job, failed_at: datetime, error: str) -> Failure:
     )
 
 
+def _counted(number: int) -> int:
+    return max(0, min(number, _LARGEST))
+
+
 def readable_or(read: Callable[[], T], default: D) -> T | D:
-    """A field of a job, which another client may have written wrongly."""
+    """A field of a job, which another client may have written wrongly: no JSON, no number, no moment."""
     try:
         return read()
-    except (toril.InvalidPayload, toril.InvalidOption):
+    except (ValueError, OverflowError, OSError, RecursionError):
         return default

@@ -14,7 +14,7 @@ from contextlib import suppress
 
 import structlog
 from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 import toril
@@ -38,6 +38,7 @@ _SAVE = 5.0  # seconds after which the cursor is saved though nothing failed
 _STANDBY = 5.0  # seconds between two tries to become the one that works
 # Any number that nothing else on the server takes.
 _LOCK = 7_246_353_127
+_UNSTORABLE = (DataError, ValueError, RecursionError)
 _TROUBLE = (toril.ConnectionFailed, toril.ServerRefused, SQLAlchemyError, OSError, TimeoutError)
 
 
@@ -80,6 +81,29 @@ class QueueRecorder:
         return await self._record(failures, done, cursor)
 
     async def _record(
+        self, failures: Sequence[Failure], done: set[str] | None = None, cursor: str | None = None
+    ) -> int:
+        try:
+            return await self._store(failures, done, cursor)
+        except _UNSTORABLE:
+            if not failures:
+                raise
+        # One of them is such that it cannot be kept; the others, and the cursor, shall not wait for it.
+        stored = 0
+        for failure in failures:
+            try:
+                stored += await self._store([failure])
+            except _UNSTORABLE as error:
+                log.error(
+                    "a failure cannot be recorded",
+                    queue=self._name,
+                    job=failure.job_id,
+                    error=_line(error),
+                )
+        await self._store([], done, cursor)
+        return stored
+
+    async def _store(
         self, failures: Sequence[Failure], done: set[str] | None = None, cursor: str | None = None
     ) -> int:
         now = clock.now()

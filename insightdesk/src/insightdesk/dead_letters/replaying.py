@@ -11,6 +11,7 @@ from dataclasses import asdict
 from typing import Any
 
 import toril
+from insightdesk.kit.redaction import mask
 
 __all__ = ["REPLAY_PREFIX", "packed", "replay_job", "replayed_letter"]
 
@@ -36,6 +37,8 @@ def packed(options: toril.JobOptions) -> dict[str, Any]:
     for name in ("backoff", "keep_completed", "keep_failed"):
         value = getattr(options, name)
         kept[name] = None if value is None else asdict(value)
+    if options.backoff is not None:
+        kept["backoff"]["type"] = mask(options.backoff.type)
     kept = {name: value for name, value in kept.items() if value is not None}
     replay_job("", "check", None, kept, 0.0)
     return kept

@@ -6,6 +6,7 @@ nobody declared are judged by their names, and shown only if the name is known t
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, TypeVar
@@ -107,6 +108,8 @@ def _may_show(name: str, private: bool | None) -> bool:
 
 
 def _value(value: object, depth: int) -> object:
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)  # JSON has no word for it
     if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, str):
