@@ -193,6 +193,8 @@ async def test_a_review_is_kept_and_can_be_taken_back(
     api: httpx.AsyncClient, desk: Desk, letter: DeadLetter
 ) -> None:
     path, admin = f"/admin/dead-letters/{letter.id}", desk.headers(Role.ADMIN)
+    empty = await api.patch(path, json={}, headers=admin)
+    assert (empty.status_code, "nothing to change" in empty.json()["error"]) == (422, True)
     body = {"acknowledged": True, "resolved": True, "note": "Ann moved"}
     shown = (await api.patch(path, json=body, headers=admin)).json()["data"]
     assert (shown["acknowledgedBy"], shown["note"]) == (desk.admin.user_id, "Ann moved")

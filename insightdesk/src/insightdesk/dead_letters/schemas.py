@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from insightdesk.dead_letters.models import DeadLetter
 from insightdesk.kit.schema import Input, Schema
@@ -81,6 +81,12 @@ class ReviewInput(Input):
     acknowledged: bool | None = None
     resolved: bool | None = None
     note: str | None = Field(default=None, max_length=2000)
+
+    @model_validator(mode="after")
+    def _says_something(self) -> ReviewInput:
+        if self.acknowledged is None and self.resolved is None and self.note is None:
+            raise ValueError("nothing to change: give acknowledged, resolved or note")
+        return self
 
 
 class ReplayInput(Input):
