@@ -70,7 +70,7 @@ async def add(valkey_url: str, *jobs: tuple[str, str, dict[str, Any], dict[str, 
 
 
 async def mails(desk: Desk, count: int) -> list[Delivery]:
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 30
     while True:
         async with transaction() as session:
             query = select(Delivery).where(

@@ -11,33 +11,35 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from desks import make_desk
 from resend_double import KEY, ResendDouble, resend_double
 from scripted import use
+from sqlalchemy import create_engine, select, text
 from test_smtp import Mailbox, serving
 
 import toril
-from insightdesk.database import database
+from insightdesk.database import close_database, new_id, sqlalchemy_url, transaction
 from insightdesk.email.delivery import deliver
 from insightdesk.email.models import Delivery, DeliveryState
 from insightdesk.email.providers import providers_from_urls
+from insightdesk.email.service import queue_mail
+from insightdesk.migrations import migrate
 from insightdesk.settings import get_settings
-from insightdesk.worker import app
-from toril import outbox
 
 Stage = Callable[..., Awaitable[str]]
 Reload = Callable[[str], Awaitable[Delivery]]
 
 
+async def start(*arguments: str, env: dict[str, str]) -> asyncio.subprocess.Process:
+    """Starts a process of `crashing.py`."""
+    script = str(Path(__file__).parent / "crashing.py")
+    return await asyncio.create_subprocess_exec(sys.executable, script, *arguments, env=env)
+
+
 async def killed(url: str, point: str, *delivery_id: str) -> None:
-    """Runs the process until it is dead."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        str(Path(__file__).parent / "crashing.py"),
-        point,
-        *delivery_id,
-        env={**os.environ, "INSIGHTDESK_EMAIL_URL": url},
-    )
-    async with asyncio.timeout(30):
+    """Runs a process until it is dead."""
+    process = await start(point, *delivery_id, env={**os.environ, "INSIGHTDESK_EMAIL_URL": url})
+    async with asyncio.timeout(60):
         assert await process.wait() == -signal.SIGKILL
 
 
@@ -101,31 +103,47 @@ async def test_the_local_outbox_has_each_mail_once(
 
 
 @pytest.fixture
-async def api(db: None, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[ResendDouble]:
-    """Resend's double, as the configured provider of this process."""
-    with resend_double() as double:
-        url = double.url.replace("http://", f"resend+http://{KEY}@")
-        monkeypatch.setenv("INSIGHTDESK_EMAIL_URL", url)
+async def alone(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> AsyncIterator[ResendDouble]:
+    """A database, a Valkey and a provider that no other test puts mails into."""
+    name = f"crash_{new_id().replace('-', '')}"
+    engine = create_engine(sqlalchemy_url(postgres_url), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    engine.dispose()
+    url = postgres_url.replace("/insightdesk?", f"/{name}?")
+    migrate(url)
+    with toril.embedded(tmp_path / "valkey") as valkey, resend_double() as api:
+        monkeypatch.setenv("INSIGHTDESK_DATABASE_URL", url)
+        monkeypatch.setenv("INSIGHTDESK_VALKEY_URL", valkey)
+        monkeypatch.setenv("INSIGHTDESK_EMAIL_URL", api.url.replace("http://", f"resend+http://{KEY}@"))
         get_settings.cache_clear()
-        yield double
+        yield api
+        await close_database()
     monkeypatch.undo()
     get_settings.cache_clear()
 
 
-async def test_a_whole_worker_dies_and_another_ends_its_mail(
-    api: ResendDouble, valkey_url: str, staged: Stage, reload: Reload
-) -> None:
-    mail = await staged()
+async def test_a_whole_worker_dies_and_another_ends_its_mail(alone: ResendDouble, reload: Reload) -> None:
+    desk = await make_desk()
+    async with transaction() as session:
+        await queue_mail(
+            session,
+            organization_id=desk.organization_id,
+            recipient=desk.agent.email,
+            template="welcome",
+            data={"name": "Ann"},
+            key="k",
+        )
+        mail = (await session.scalars(select(Delivery.id))).one()
     await killed(get_settings().email_url, "taken")
-    relay = outbox.OutboxRelay(database().engine, url=valkey_url)
-    relaying = asyncio.create_task(relay.run())
-    deadline = time.monotonic() + 25
-    async with app.worker_running({"email": 5}):
-        while (found := await reload(mail)).state is not DeliveryState.SENT:
-            assert time.monotonic() < deadline, f"{found.state}: {found.error}"
-            await asyncio.sleep(0.1)
-    relay.stop()
-    await relaying
-    await app.close()
-    assert f"delivery/{mail}" in api.mails
-    assert (found.extra_sends, found.attempts) == (0, 2)
+    worker = await start("never", env=os.environ.copy())
+    deadline = time.monotonic() + 40
+    while (found := await reload(mail)).state is not DeliveryState.SENT:
+        assert time.monotonic() < deadline, f"{found.state}: {found.error}"
+        await asyncio.sleep(0.1)
+    worker.terminate()
+    await worker.wait()
+    assert list(alone.mails) == [f"delivery/{mail}"]
+    assert (found.extra_sends, found.attempts, len(alone.requests)) == (0, 2, 2)

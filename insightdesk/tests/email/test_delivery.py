@@ -293,6 +293,12 @@ async def test_an_address_that_no_organization_knows_is_refused(desk: Desk, othe
         await producing.send_generic("k", "stranger@x.example", "hello", "generic", {})
 
 
+@pytest.mark.parametrize("to", ["a\0b@x.example", "\ud800@x.example"])
+async def test_a_recipient_that_cannot_be_stored_is_refused_at_once(desk: Desk, to: str) -> None:
+    with pytest.raises(toril.Fail, match="cannot be stored"):
+        await producing.send_generic("k", to, "hello", "generic", {})
+
+
 async def test_a_producer_may_name_the_organization(desk: Desk) -> None:
     to = f"stranger-{desk.organization_id}@x.example"
     await producing.send_generic(to, to, "hello", "generic", {}, desk.organization_id)
@@ -309,11 +315,11 @@ async def test_each_of_several_recipients_has_a_mail_of_her_own(
     provider = Scripted([PermanentRefusal("550 one is refused")])
     use(monkeypatch, provider)
     slug = desk.organization_id
-    to = f"Ann <a@{slug}.example>, b@{slug}.example"
+    to = f'"Ann, of Bücher" <a@{slug}.example>, b@bücher-{slug}.example'
     waiting = await producing.send_generic(slug, to, "hello", "generic", {}, slug)
     again = await producing.send_generic(slug, to, "hello", "generic", {}, slug)
     assert waiting == again
     with pytest.raises(toril.Fail):
         await deliver(waiting[0])
     await deliver(waiting[1])
-    assert [mail.to for mail in provider.sent] == [f"b@{slug}.example"]
+    assert [mail.to for mail in provider.sent] == [f"b@bücher-{slug}.example"]

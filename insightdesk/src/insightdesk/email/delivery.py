@@ -45,6 +45,9 @@ _log = structlog.get_logger(__name__)
 
 _GIVE_UP = timedelta(days=2)  # a mail that no provider took by then is of no use any more
 
+# Seconds for which the queue rests at least when the rate is used up: what is under way has its slots.
+_PAUSE = 0.5
+
 
 @dataclass(frozen=True)
 class _Claim:
@@ -125,7 +128,7 @@ async def _claim(delivery_id: str, providers: Sequence[Provider], tried: Collect
                     continue
                 verdict = await states.ask(session, provider, now)
                 if verdict.busy_for:
-                    raise toril.RateLimited(max(verdict.busy_for, 0.001), "the provider's rate is kept")
+                    raise toril.RateLimited(max(verdict.busy_for, _PAUSE), "the provider's rate is kept")
                 if verdict.go:
                     delivery.state = DeliveryState.SENDING
                     delivery.attempts += 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from email.utils import formataddr, getaddresses, parseaddr
+from email.utils import getaddresses, parseaddr, quote
 
 import toril
 from insightdesk.database import transaction
@@ -12,6 +12,7 @@ from insightdesk.email.composing import stage
 from insightdesk.email.delivery import deliver
 from insightdesk.email.registry import UnknownTemplate
 from insightdesk.email.rendering import InvalidData
+from insightdesk.kit.schema import check_storable
 
 __all__ = ["send_generic", "send_welcome"]
 
@@ -34,12 +35,16 @@ async def send_generic(
         own, so that one who is refused keeps none from the others.
     """
     named = [to] if isinstance(to, str) else list(to)
-    everyone = [formataddr(pair) for pair in getaddresses(named) if pair[1]]
+    everyone = [_spelled(name, spec) for name, spec in getaddresses(named) if spec]
     words = {**data, "subject": subject}
     if len(everyone) < 2:
         await deliver(await _stage(key, organization_id, named[0] if named else "", template, words))
         return []
     return [await _stage(f"{key}:{each}", organization_id, each, template, words) for each in everyone]
+
+
+def _spelled(name: str, spec: str) -> str:
+    return f'"{quote(name)}" <{spec}>' if name else spec
 
 
 async def send_welcome(key: str, user_id: str, email: str, name: str) -> None:
@@ -60,6 +65,10 @@ async def _stage(
     *,
     user_id: str | None = None,
 ) -> str:
+    try:
+        check_storable([to, organization_id])
+    except ValueError as error:
+        raise toril.Fail(f"the recipient cannot be stored: {error}") from error
     async with transaction() as session:
         if organization_id is None:
             organization_id = await repository.organization_of_address(session, parseaddr(to)[1] or to)
