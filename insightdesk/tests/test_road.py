@@ -107,6 +107,31 @@ async def test_a_foreign_producers_check_is_served_and_put_off_to_the_deadline(
     assert await breached(ticket_id) == [Metric.FIRST_RESPONSE]
 
 
+async def test_a_moved_deadline_replaces_the_check_that_waits(
+    api: httpx.AsyncClient, desk: Desk, working: None, valkey_url: str
+) -> None:
+    body = {"subject": "Later", "body": "..."}
+    response = await api.post("/api/tickets", json=body, headers=desk.headers(Role.CUSTOMER))
+    ticket = response.json()["data"]["id"]
+
+    async def checks() -> dict[str, list[int]]:
+        """Versions of the clocks whose check waits, by metric."""
+        async with toril.Queue("sla-check", url=valkey_url) as queue:
+            jobs = await queue.get_jobs(toril.JobState.DELAYED)
+        found: dict[str, list[int]] = {}
+        for job in jobs:
+            if isinstance(job.data, dict) and job.data.get("ticketId") == ticket:
+                found.setdefault(str(job.data["checkType"]), []).append(int(job.id.rpartition("-")[2]))
+        return found
+
+    async def waits(version: int) -> bool:
+        return await checks() == {"first_response": [version], "resolution": [version]}
+
+    await eventually(lambda: waits(1))
+    await api.patch(f"/api/tickets/{ticket}", json={"priority": "urgent"}, headers=desk.headers(Role.AGENT))
+    await eventually(lambda: waits(2))
+
+
 async def test_tickets_are_taken_while_valkey_is_down(
     api: httpx.AsyncClient, desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,8 +9,12 @@ import httpx
 import pytest
 from desks import Desk
 
-from insightdesk.accounts.models import Role
-from insightdesk.database import new_id
+from insightdesk.accounts import service as accounts
+from insightdesk.accounts.models import Role, Scope
+from insightdesk.cli.tokens import create_token
+from insightdesk.database import new_id, transaction
+from insightdesk.sla import policies
+from insightdesk.tickets.models import Priority
 
 TARGETS = [{"priority": "normal", "firstResponseMinutes": 5, "resolutionMinutes": 25.5}]
 
@@ -72,6 +76,17 @@ async def test_a_policy_is_changed_whole_and_deleted(api: httpx.AsyncClient, des
     assert await promised(api, desk) == {}
     await call(api, desk, "DELETE", path)
     assert await call(api, desk, "GET", "/api/sla/policies") == []
+
+
+async def test_an_organization_that_the_command_makes_promises_something(db: None) -> None:
+    slug = f"org-{new_id()}"
+    await create_token(Role.ADMIN, slug, None, Scope.ADMIN, 0)
+    async with transaction() as session:
+        organization = await accounts.find_organization(session, slug)
+        assert organization is not None
+        [policy] = await policies.list_policies(session, organization.id)
+    assert [target.priority for target in policy.targets] == list(Priority)
+    assert all(target.next_response_minutes for target in policy.targets)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from insightdesk.cli.watch import printable
 from insightdesk.database import close_database, transaction
 from insightdesk.kit import clock
 from insightdesk.kit.errors import NotFound
+from insightdesk.sla import service as sla
 
 __all__ = ["create_token", "list_tokens", "revoke_token"]
 
@@ -34,6 +35,7 @@ async def create_token(role: Role, slug: str, email: str | None, scope: Scope, d
             organization = await accounts.find_organization(session, slug)
             if organization is None:
                 organization = await accounts.create_organization(session, slug, slug)
+                await sla.create_default_policy(session, organization.id)
             user = await accounts.find_user_by_email(session, organization.id, address)
             if user is None:
                 user = await accounts.create_user(
