@@ -32,7 +32,7 @@ _MOST = 20  # references of one kind in one payload that are looked at
 async def organizations_of(session: AsyncSession, payloads: Sequence[toril.Json]) -> list[str | None]:
     """The organization of each payload; None where it tells nobody's, or several.
 
-    An address counts only where nothing else tells, and only if one organization alone knows it. Five
+    An address counts only where nothing else tells, and only if one organization alone knows it. Six
     queries, however many payloads.
     """
     wanted: dict[str, set[str]] = defaultdict(set)
@@ -44,6 +44,7 @@ async def organizations_of(session: AsyncSession, payloads: Sequence[toril.Json]
     known: dict[str, dict[str, set[str]]] = {
         "organization": {each: {each} for each in organizations},
         "delivery": await email.organizations_of_deliveries(session, wanted["delivery"]),
+        "window": await email.organizations_of_windows(session, wanted["window"]),
         "ticket": await tickets.organizations_of_tickets(session, wanted["ticket"]),
         "user": await accounts.organizations_of_users(session, wanted["user"]),
         "address": await accounts.organizations_of_addresses(session, wanted["address"]),
@@ -67,6 +68,7 @@ def _references(payload: toril.Json) -> Iterator[tuple[str, str]]:
     fields = (
         ("organization", ("organizationId",)),
         ("delivery", ("deliveryId",)),
+        ("window", ("windowId",)),
         ("ticket", ("ticketId",)),
         ("user", _USERS),
         ("address", _ADDRESSES),

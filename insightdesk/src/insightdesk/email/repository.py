@@ -36,6 +36,7 @@ __all__ = [
     "settle_sent",
     "store",
     "user_with_address",
+    "window_owners",
 ]
 
 
@@ -217,6 +218,12 @@ async def owners(session: AsyncSession, delivery_ids: Collection[str]) -> Sequen
         Delivery.id.in_(delivery_ids)
     )
     return [(found, organization, template) for found, organization, template in await session.execute(query)]
+
+
+async def window_owners(session: AsyncSession, window_ids: Collection[str]) -> Sequence[tuple[str, str]]:
+    """(window, organization) for each of the windows that exists."""
+    query = select(MailWindow.id, MailWindow.organization_id).where(MailWindow.id.in_(window_ids))
+    return [(found, organization) for found, organization in await session.execute(query)]
 
 
 async def erase_person(session: AsyncSession, organization_id: str, user_id: str, address: str) -> int:

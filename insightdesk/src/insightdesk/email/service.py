@@ -28,6 +28,7 @@ __all__ = [
     "erase_person",
     "opted_out",
     "organizations_of_deliveries",
+    "organizations_of_windows",
     "provider_statuses",
     "queue_again",
     "queue_mail",
@@ -114,6 +115,12 @@ async def organizations_of_deliveries(session: AsyncSession, ids: Collection[str
     """The organization of each of these deliveries that exists; for no person's eyes."""
     found = await repository.owners(session, ids) if ids else []
     return {delivery: {organization} for delivery, organization, _ in found}
+
+
+async def organizations_of_windows(session: AsyncSession, ids: Collection[str]) -> dict[str, set[str]]:
+    """The organization of each of these windows of gathered mail that exists; for no person's eyes."""
+    found = await repository.window_owners(session, ids) if ids else []
+    return {window: {organization} for window, organization in found}
 
 
 async def templates_of_deliveries(session: AsyncSession, ids: Collection[str]) -> dict[str, str]:
