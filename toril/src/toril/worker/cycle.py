@@ -173,11 +173,12 @@ class Cycle:
         self._pump_due = False
         while not self._pause:
             places = self._ahead.places(self._concurrency)
-            # Half of the worker's jobs a call, so that two calls under way share them.
-            share = min(MAX_BATCH, (self._concurrency + places + 1) // 2)
-            ends = min(len(self._finished), share)
+            # Half of the worker's jobs a call, so that two calls under way share them; all if they are few.
+            share = (self._concurrency + places + 1) // 2 if self._hungry else MAX_BATCH
+            ends = min(len(self._finished), share, MAX_BATCH)
             fetching = self._fetching and (self._hungry or ends > 0)
-            wanted = max(0, min(self._free + places, share if ends else MAX_BATCH)) if fetching else 0
+            wanted = max(0, min(self._free + places, share if ends else MAX_BATCH, MAX_BATCH))
+            wanted = wanted if fetching else 0
             if not self._worth_a_call(ends, wanted):
                 return
             self._beat_due = False
