@@ -10,14 +10,13 @@ import asyncio
 import statistics
 import time
 
-import msgspec
-
 import toril
 from benchmarks.peers.common import TEXT
 from benchmarks.record import Measures
 from toril.codec import add_arguments
 from toril.storage import scripts
 from toril.storage.channel import encode
+from toril.storage.jobs import add_call
 
 from .common import KEEP, drive, new_job
 
@@ -64,7 +63,7 @@ async def measure(quick: bool) -> Measures:
                 for i in range(ROUND):
                     await queue.add("x", {"i": i, "due": 0, "text": TEXT}, keep_completed=KEEP)
                 ours.append(ROUND / (time.perf_counter() - begun))
-                blob = msgspec.msgpack.encode([add_arguments(new_job(number))])
+                blob = add_call([add_arguments(new_job(number))])
                 command = encode(
                     ("EVALSHA", scripts.sha("add_jobs"), len(keys.all), *keys.all, keys.base, blob)
                 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -14,8 +14,27 @@ from .family import OnFailure
 from .job import JobOptions, Json, NewJob
 from .options import MAX_PRIORITY, Backoff, Deduplication, Keep
 
-AddArguments = tuple[str, str, str, str, int, int, bool, str, int, str]
-"""One job as add_jobs.lua reads it. Texts throughout: the server's MessagePack has no binary type."""
+
+class AddShape(NamedTuple):
+    """What jobs of one kind have in common when they are added; in the order that add_jobs.lua reads."""
+
+    name: str
+    options: str  # as JSON
+    delay_ms: int
+    priority: int
+    lifo: bool
+    key: str  # of deduplication, or empty
+    ttl_ms: int
+    flags: str
+
+
+class AddArguments(NamedTuple):
+    """One job to be added. Texts throughout: the server's MessagePack has no binary type."""
+
+    job_id: str  # its own, or empty
+    data: str
+    shape: AddShape
+
 
 FlowArguments = tuple[str, str, str, str, str, int, int, bool, str, int, int, str, str]
 """One job as add_flow.lua reads it."""
@@ -77,23 +96,8 @@ def _up(age: float | None) -> int | None:
     return None if age is None else math.ceil(age)
 
 
-_written: dict[int, tuple[JobOptions, str]] = {}
-"""Options that were written of late, by identity: jobs of one kind share theirs."""
-
-
 def encode_options(options: JobOptions) -> str:
     """Write options as BullMQ stores them."""
-    known = _written.get(id(options))
-    if known is not None and known[0] is options:
-        return known[1]
-    if len(_written) >= 1024:
-        _written.clear()
-    text = _write(options)
-    _written[id(options)] = (options, text)
-    return text
-
-
-def _write(options: JobOptions) -> str:
     wire: dict[str, Any] = {"attempts": options.attempts}
     if options.delay:
         wire["delay"] = _ms(options.delay)
@@ -168,17 +172,27 @@ def _data(new: NewJob) -> str:
 
 
 def add_arguments(new: NewJob) -> AddArguments:
-    """Write one job as add_jobs.lua reads it.
+    """Write one job as it is added.
 
     Raises:
         InvalidPayload: its data cannot be written as JSON, or is larger than its size_limit.
     """
-    options = new.options
+    return AddArguments(new.options.job_id or "", _data(new), _shape(new.name, new.options))
+
+
+_shapes: dict[tuple[str, int], tuple[JobOptions, AddShape]] = {}
+"""Of names and options that were written of late, the latter by identity: jobs of one kind share theirs."""
+
+
+def _shape(name: str, options: JobOptions) -> AddShape:
+    known = _shapes.get((name, id(options)))
+    if known is not None and known[0] is options:
+        return known[1]
+    if len(_shapes) >= 1024:
+        _shapes.clear()
     dedup = options.deduplication
-    return (
-        options.job_id or "",
-        new.name,
-        _data(new),
+    shape = AddShape(
+        name,
         encode_options(options),
         _ms(options.delay),
         options.priority,
@@ -187,14 +201,17 @@ def add_arguments(new: NewJob) -> AddArguments:
         _ms(dedup.ttl) if dedup and dedup.ttl is not None else 0,
         "".join(flag for name, flag in _FLAGS.items() if getattr(dedup, name)) if dedup else "",
     )
+    _shapes[name, id(options)] = (options, shape)
+    return shape
 
 
 def addressed(arguments: AddArguments, job_id: str, data: str) -> AddArguments:
     """The same job under an id, and with data that is JSON already. One that has an id keeps it."""
-    own, name, _, options, delay, priority, lifo, key, ttl, flags = arguments
+    own, _, shape = arguments
     if not own:
-        options = f'{options[:-1]},"jobId":{encode_json(job_id, "job_id")}}}'
-    return own or job_id, name, data, options, delay, priority, lifo, key, ttl, flags
+        options = f'{shape.options[:-1]},"jobId":{encode_json(job_id, "job_id")}}}'
+        shape = shape._replace(options=options)
+    return AddArguments(own or job_id, data, shape)
 
 
 def flow_arguments(base: str, new: NewJob, parent_place: int, has_children: bool) -> FlowArguments:

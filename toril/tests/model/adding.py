@@ -22,7 +22,7 @@ class Adding(Server):
         queue.limit_events()
         answer: list[tuple[str, int]] = []
         for i, job in enumerate(jobs, 1):
-            own_id, name, data, opts, delay, priority, lifo, dedup = job[:8]
+            own_id, data, (name, opts, delay, priority, lifo, dedup, _, _) = job
             job_id = own_id or str(first + i)
             if own_id and own_id in queue.jobs:
                 queue.emit("duplicated", jobId=own_id)
@@ -40,7 +40,7 @@ class Adding(Server):
 
     def deduplicate(self, queue: Queue, job: Any, job_id: str, now: int) -> str | None:
         """The job that this one is taken for; None when it is to be added, as the new holder."""
-        delay, dedup, ttl, flags = job[4], job[7], job[8], job[9]
+        _, data, (name, opts, delay, _, _, dedup, ttl, flags) = job
         keep_last = "k" in flags
         expires = now + ttl if ttl and not keep_last else None
         held = queue.deduplication.get(dedup)
@@ -62,7 +62,7 @@ class Adding(Server):
             queue.deduplication[dedup] = Expiring(job_id, held.expires if keeps_ttl else expires)
             return None
         if keep_last and holder in queue.active:
-            queue.followers[dedup] = {"name": job[1], "data": job[2], "opts": job[3], "jid": job_id}
+            queue.followers[dedup] = {"name": name, "data": data, "opts": opts, "jid": job_id}
             held.expires = None
         elif "x" in flags and ttl and "r" not in flags:
             held.expires = expires

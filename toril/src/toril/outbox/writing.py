@@ -47,8 +47,14 @@ def _row(row_id: str, queue: str, job: NewJob) -> dict[str, str]:
         raise InvalidOption(f"job {job.name!r} has a parent: such a job cannot go through the outbox")
     if "\0" in queue + job.name:
         raise InvalidOption(f"{queue!r} and {job.name!r}: names in the outbox must not contain NUL")
-    _, name, data, options, *_ = add_arguments(job)
-    return {"id": row_id, "queue": queue, "name": name, "data_text": data, "options_text": options}
+    _, data, shape = add_arguments(job)
+    return {
+        "id": row_id,
+        "queue": queue,
+        "name": job.name,
+        "data_text": data,
+        "options_text": shape.options,
+    }
 
 
 def _insert(table: sa.Table) -> sa.Insert:

@@ -107,7 +107,7 @@ class _Posted:
 
     def set_result(self, reply: Reply) -> None:
         self._owner.answered(self, None)
-        _finish(self.batch, *added_by(reply))
+        _finish(self.batch, *added_by(reply, [arguments for arguments, _ in self.batch]))
 
     def set_exception(self, error: Exception) -> None:
         self._owner.answered(self, error)

@@ -111,12 +111,12 @@ class Producing(Steering):
         if arguments is None:
             arguments = add_arguments(new)
         raw = {
-            b"name": arguments[1].encode(),
-            b"data": arguments[2].encode(),
-            b"opts": arguments[3].encode(),
+            b"name": arguments.shape.name.encode(),
+            b"data": arguments.data.encode(),
+            b"opts": arguments.shape.options.encode(),
             b"timestamp": b"%d" % now,
-            b"delay": b"%d" % arguments[4],
-            b"priority": b"%d" % arguments[5],
+            b"delay": b"%d" % arguments.shape.delay_ms,
+            b"priority": b"%d" % arguments.shape.priority,
         }
         return Job(self, added.job_id, raw, created=added.status == 0)
 

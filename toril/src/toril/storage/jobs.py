@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from ..codec import AddArguments
+from ..codec import AddArguments, AddShape
 from . import scripts
 from .channel import Reply, Sink
 from .connection import Connection
@@ -37,10 +37,22 @@ def pair(flat: Sequence[bytes]) -> Fields:
     return dict(zip(items, items, strict=True))
 
 
-def added_by(reply: Reply) -> tuple[list[Added], int]:
+def add_call(jobs: Sequence[AddArguments]) -> bytes:
+    """Write what add_jobs.lua reads of these jobs; shapes are told from each other by identity."""
+    shapes: dict[int, tuple[int, AddShape]] = {}
+    numbers = [shapes.setdefault(id(job.shape), (len(shapes) + 1, job.shape))[0] for job in jobs]
+    ids = [job.job_id for job in jobs]
+    kinds = [shape for _, shape in shapes.values()]
+    return msgspec.msgpack.encode((ids if any(ids) else (), [job.data for job in jobs], numbers, kinds))
+
+
+def added_by(reply: Reply, jobs: Sequence[AddArguments]) -> tuple[list[Added], int]:
     """Read the answer of add_jobs.lua: what became of each job, and the server's time in ms."""
-    added = [Added(reply[i].decode(), reply[i + 1]) for i in range(0, len(reply) - 1, 2)]
-    return added, reply[-1]
+    now, counter, *others = reply
+    added = [Added(job.job_id or str(number), 0) for number, job in enumerate(jobs, counter + 1)]
+    for i in range(0, len(others), 3):
+        added[others[i] - 1] = Added(others[i + 1].decode(), others[i + 2])
+    return added, now
 
 
 class JobStore:
@@ -59,13 +71,13 @@ class JobStore:
         assert isinstance(code, int)
         return code
 
-    async def add(self, jobs: list[AddArguments]) -> tuple[list[Added], int]:
+    async def add(self, jobs: Sequence[AddArguments]) -> tuple[list[Added], int]:
         """Add jobs, all or none; returns what became of each, and the server's time in ms."""
         replicas = self.connection.address.replicas
-        reply = await self._run("add_jobs", msgspec.msgpack.encode(jobs), replicas=replicas)
-        return added_by(reply)
+        reply = await self._run("add_jobs", add_call(jobs), replicas=replicas)
+        return added_by(reply, jobs)
 
-    def post_add(self, jobs: list[AddArguments], sink: Sink) -> bool:
+    def post_add(self, jobs: Sequence[AddArguments], sink: Sink) -> bool:
         """Add jobs if the call can go out at once; the answer, for `added_by`, or the error goes into `sink`.
 
         Returns False if nothing was sent, and `add` is to do it.
@@ -73,8 +85,7 @@ class JobStore:
         connection, keys = self.connection, self.keys
         if connection.address.replicas is not None:
             return False
-        blob = msgspec.msgpack.encode(jobs)
-        return scripts.post(connection, "add_jobs", keys.all, keys.base, blob, sink=sink)
+        return scripts.post(connection, "add_jobs", keys.all, keys.base, add_call(jobs), sink=sink)
 
     async def read(self, job_id: str) -> Fields:
         """Read one job's hash; empty if there is none."""

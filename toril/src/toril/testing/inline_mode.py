@@ -114,12 +114,12 @@ class InlineQueue(Queue):
         job_id = new.options.job_id or str(len(self._ran) + 1)
         wire = add_arguments(new)
         fields: Fields = {
-            b"name": wire[1].encode(),
-            b"data": wire[2].encode(),
-            b"opts": wire[3].encode(),
+            b"name": wire.shape.name.encode(),
+            b"data": wire.data.encode(),
+            b"opts": wire.shape.options.encode(),
             b"timestamp": _now(),
-            b"delay": b"%d" % wire[4],
-            b"priority": b"%d" % wire[5],
+            b"delay": b"%d" % wire.shape.delay_ms,
+            b"priority": b"%d" % wire.shape.priority,
         }
         job = Job(self, job_id, fields)
         logs: list[str] = []

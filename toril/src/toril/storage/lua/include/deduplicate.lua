@@ -14,12 +14,12 @@ local function hold(key, job_id, ttl, keep_last)
   end
 end
 
--- job: {id, name, data, opts, delay, priority, lifo, key, ttl, flags} as add_jobs has it.
+-- shape: as add_jobs has it.
 -- Returns the id of the job that this one is taken for; nil when it is to be added, as the new holder.
-local function deduplicate(job, job_id, now)
-  local dedup_id, ttl = job[8], job[9]
+local function deduplicate(shape, data, job_id, now)
+  local dedup_id, ttl = shape[6], shape[7]
   local function has(flag)
-    return string.find(job[10], flag, 1, true) ~= nil
+    return string.find(shape[8], flag, 1, true) ~= nil
   end
   local keep_last = has(KEEP_LAST)
   local key, next_key = K.base .. 'de:' .. dedup_id, K.base .. 'dn:' .. dedup_id
@@ -49,7 +49,7 @@ local function deduplicate(job, job_id, now)
   end
   if keep_last and call('LPOS', K.active, holder) then
     call('DEL', next_key)
-    call('HSET', next_key, 'name', job[2], 'data', job[3], 'opts', job[4], 'jid', job_id)
+    call('HSET', next_key, 'name', shape[1], 'data', data, 'opts', shape[2], 'jid', job_id)
     call('PERSIST', key)
   elseif has(EXTEND) and ttl > 0 and not has(REPLACE) then
     hold(key, holder, ttl, keep_last)
@@ -57,8 +57,8 @@ local function deduplicate(job, job_id, now)
   call('XADD', K.events, '*', 'event', 'deduplicated', 'jobId', holder,
     'deduplicationId', dedup_id, 'deduplicatedJobId', job_id)
   if has(RESCHEDULE) and not has(REPLACE) and call('ZREM', K.delayed, holder) == 1 then
-    call('HSET', K.base .. holder, 'delay', job[5])
-    place_delayed(holder, now + job[5])
+    call('HSET', K.base .. holder, 'delay', shape[3])
+    place_delayed(holder, now + shape[3])
   end
   return holder
 end

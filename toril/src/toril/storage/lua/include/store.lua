@@ -3,8 +3,14 @@
 
 -- extra: further fields and their values, or nil.
 local function write(job_id, name, data, opts, now, delay, priority, extra)
-  call('HSET', K.base .. job_id, 'name', name, 'data', data, 'opts', opts, 'timestamp', now,
-    'delay', delay, 'priority', priority, unpack(extra or {}))
+  local key = K.base .. job_id
+  if extra then
+    call('HSET', key, 'name', name, 'data', data, 'opts', opts, 'timestamp', now, 'delay', delay,
+      'priority', priority, unpack(extra))
+  else
+    call('HSET', key, 'name', name, 'data', data, 'opts', opts, 'timestamp', now, 'delay', delay,
+      'priority', priority)
+  end
   call('XADD', K.events, '*', 'event', 'added', 'jobId', job_id, 'name', name)
 end
 
