@@ -23,8 +23,8 @@ run: setup ## Run the helpdesk with its own servers and a demo
 
 # Processes that share the tests, which mostly wait for servers.
 TESTERS ?= 3
-test: setup check ## Check the code and run all tests but those that need Node
-	$(BIN)/python -m pytest -n $(TESTERS) -m "not node" toril/tests insightdesk/tests
+test: setup check ## Check the code and run all tests but those that need Node or a browser
+	$(BIN)/python -m pytest -n $(TESTERS) -m "not node and not browser" toril/tests insightdesk/tests
 
 check: setup ## Lint, format, types, imports one way
 	$(BIN)/ruff check .
