@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -48,7 +47,7 @@ def test_what_does_not_work_is_told_in_one_line(tmp_path: Path, monkeypatch: pyt
         run("welcome", "--out", str(tmp_path), "--picture")
 
 
-@pytest.mark.skipif(not shutil.which("chromium"), reason="no Chromium here")
+@pytest.mark.browser
 def test_pictures_are_taken_in_light_and_dark(tmp_path: Path) -> None:
     run("welcome", "--out", str(tmp_path), "--picture")
     light, dark = ((tmp_path / f"welcome-{scheme}.png").read_bytes() for scheme in ("light", "dark"))

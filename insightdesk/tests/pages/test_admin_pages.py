@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
 from collections.abc import AsyncIterator
 
@@ -168,12 +167,10 @@ async def address(db: None) -> AsyncIterator[str]:
     await serving
 
 
-@pytest.mark.slow
+@pytest.mark.browser
 async def test_a_browser_replays_a_kind_after_a_dry_run(address: str, desk: Desk, valkey_url: str) -> None:
     chromium = shutil.which("chromium")
-    if chromium is None:
-        message = "no Chromium: apt-get install chromium"
-        pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
+    assert chromium is not None, "no Chromium: apt-get install chromium"
     failures = [
         Failure(
             "reports", f"j-{new_id()}", "export", clock.now(), f"no room {HOSTILE}",
