@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check fmt bench model soak lock
+.PHONY: help setup run test check fmt bench model soak audit lock
 
 help: ## Say what the targets do
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +47,10 @@ SEED ?=
 soak: MINUTES = 30
 soak: setup ## Load and random faults on real processes, MINUTES=30 long, SEED=…
 	PYTHONPATH=toril/tests $(BIN)/python -m soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
+
+audit: ## Look for known weaknesses of the pinned dependencies (asks PyPI, so it is no part of CI)
+	test -x .venv/audit/bin/pip-audit || { $(PYTHON) -m venv .venv/audit && .venv/audit/bin/pip install --quiet pip-audit; }
+	.venv/audit/bin/pip-audit --no-deps --disable-pip --requirement requirements.lock
 
 lock: ## Write requirements.lock anew (needs uv)
 	uv pip compile --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \

@@ -37,6 +37,7 @@ from insightdesk.database import close_database  # noqa: E402
 from insightdesk.embedded import postgres  # noqa: E402
 from insightdesk.main import create_app  # noqa: E402
 from insightdesk.migrations import migrate  # noqa: E402
+from insightdesk.realtime.emitter import close_emitter  # noqa: E402
 from insightdesk.settings import get_settings  # noqa: E402
 
 
@@ -71,6 +72,7 @@ def valkey_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 async def db(database_url: str) -> AsyncIterator[None]:
     """The database, with connections that end with the test's event loop."""
     yield
+    await close_emitter()
     await close_database()
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from argon2 import PasswordHasher
+
 from insightdesk.accounts import service as accounts
 from insightdesk.accounts import tokens as bearer
 from insightdesk.accounts.models import Role, User
@@ -12,6 +14,9 @@ from insightdesk.database import new_id, transaction
 from insightdesk.kit import clock
 from insightdesk.sla import service as sla
 from insightdesk.tickets.models import Priority
+
+# Made once: it is slow by intent.
+_PASSWORD_HASH = PasswordHasher().hash("correct horse")
 
 
 @dataclass(frozen=True)
@@ -52,8 +57,9 @@ async def make_desk() -> Desk:
         for role in Role:
             email = f"{role}@{slug}.example"
             user = await accounts.create_user(
-                session, organization.id, email, f"The {role}", role, password="correct horse", welcome=False
+                session, organization.id, email, f"The {role}", role, welcome=False
             )
+            user.password_hash = _PASSWORD_HASH
             people[role] = user
             issued = await bearer.issue(session, user, now=clock.now(), name="test", lifetime=None)
             tokens[role] = issued.token

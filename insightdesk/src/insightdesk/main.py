@@ -20,6 +20,7 @@ from insightdesk.email import routes as mail
 from insightdesk.kit.errors import documented_errors, install_error_handlers
 from insightdesk.kit.guard import Bounds, SecurityHeaders
 from insightdesk.pages import mails as pages_mails
+from insightdesk.pages import personal as personal_pages
 from insightdesk.pages import routes as pages_routes
 from insightdesk.pages import sla as sla_pages
 from insightdesk.pages.admin import routes as admin_pages
@@ -79,6 +80,7 @@ def create_app() -> FastAPI:
         admin_pages.router,
         pages_mails.router,
         sla_pages.router,
+        personal_pages.router,
         pages_routes.router,
     ):
         app.include_router(router)

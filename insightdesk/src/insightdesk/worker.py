@@ -18,6 +18,7 @@ from insightdesk.database import close_database, database
 from insightdesk.dead_letters.recorder import run_recorders
 from insightdesk.jobs import app
 from insightdesk.queues import QUEUES
+from insightdesk.realtime.emitter import close_emitter
 from insightdesk.schedules import declare
 from insightdesk.settings import get_settings
 from toril import outbox
@@ -72,4 +73,5 @@ async def run_worker(concurrency: int | None = None) -> int:
             task.cancel()
         await asyncio.wait(beside)
         await app.close()
+        await close_emitter()
         await close_database()

@@ -68,6 +68,7 @@ def api(
     import uvicorn
 
     from insightdesk.cli.supervisor import stop_with_parent
+    from insightdesk.kit.serving import ImpatientProtocol
     from insightdesk.logs import configure_logging
     from insightdesk.main import create_app
     from insightdesk.migrations import check_migrated
@@ -79,7 +80,12 @@ def api(
     check_port(host, port)
     configure_logging(settings)
     config = uvicorn.Config(
-        create_app(), host=host, port=port, timeout_graceful_shutdown=_API_DRAIN, log_config=None
+        create_app(),
+        host=host,
+        port=port,
+        http=ImpatientProtocol,
+        timeout_graceful_shutdown=_API_DRAIN,
+        log_config=None,
     )
     # Uvicorn raises the signal again when it has drained; that is no reason to die of it.
     signal.signal(signal.SIGTERM, lambda *_: None)

@@ -14,7 +14,7 @@ DeskError
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -24,6 +24,7 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
 
 from insightdesk.kit.envelope import ErrorEnvelope
 
@@ -90,9 +91,10 @@ class Unavailable(DeskError):
     status = 503
 
 
-def failure(status: int, message: str) -> JSONResponse:
+def failure(status: int, message: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
     """An error's answer."""
-    headers = {"WWW-Authenticate": "Bearer"} if status == Unauthorized.status else None
+    if status == Unauthorized.status:
+        headers = {**(headers or {}), "WWW-Authenticate": "Bearer"}
     return JSONResponse(ErrorEnvelope(error=message).model_dump(), status, headers)
 
 
@@ -105,6 +107,15 @@ def documented_errors() -> dict[int | str, dict[str, Any]]:
         status: {"model": ErrorEnvelope, "description": description}
         for status, description in sorted(told.items())
     }
+
+
+def allowed_methods(app: FastAPI, path: str) -> Sequence[str]:
+    """The methods that the OpenAPI document has for a path."""
+    documented = app.openapi()["paths"]
+    fitting = (
+        [path] if path in documented else [one for one in documented if compile_path(one)[0].match(path)]
+    )
+    return sorted({method.upper() for one in fitting for method in documented[one]})
 
 
 def explain(errors: Sequence[Any]) -> str:
@@ -130,8 +141,12 @@ def install_error_handlers(app: FastAPI) -> None:
         return failure(Invalid.status, explain(error.errors()))
 
     @app.exception_handler(HTTPException)
-    async def http_error(_: Request, error: HTTPException) -> JSONResponse:
-        return failure(error.status_code, str(error.detail))
+    async def http_error(request: Request, error: HTTPException) -> JSONResponse:
+        if error.status_code == 405:
+            # The framework names the methods of one route alone, and a path may have several.
+            allow = {"Allow": ", ".join(allowed_methods(app, request.url.path))}
+            return failure(405, str(error.detail), allow)
+        return failure(error.status_code, str(error.detail), error.headers)
 
     @app.exception_handler(PoolTimeout)
     @app.exception_handler(OperationalError)

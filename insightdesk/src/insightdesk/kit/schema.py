@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Self
+from types import UnionType
+from typing import Annotated, Any, ClassVar, Self, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator, model_validator
 from pydantic.alias_generators import to_camel
 
 MAX_DEPTH = 32
@@ -24,8 +25,9 @@ class Input(Schema):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _can_be_stored(cls, value: Any) -> Any:
+    def _can_be_stored(cls, value: Any, info: ValidationInfo) -> Any:
         check_storable(value)
+        check_kind(value, cls.model_fields[info.field_name or ""].annotation)
         return value
 
 
@@ -46,6 +48,31 @@ class Patch(Input):
             if getattr(self, name) is None:
                 raise ValueError(f"{to_camel(name)} cannot be null")
         return self
+
+
+def check_kind(value: object, annotation: object) -> None:
+    """Refuse what would only pass because it can be turned into something else: true for 1, 0 for a moment.
+
+    Raises:
+        ValueError: A truth value where a number is asked for, or a number where none is.
+    """
+    kinds = _kinds(annotation)
+    if isinstance(value, bool):
+        if kinds & {int, float} and bool not in kinds:
+            raise ValueError("must be a number, not true or false")
+    elif isinstance(value, (int, float)) and kinds and not kinds & {int, float, object}:
+        raise ValueError("cannot be a number")
+
+
+def _kinds(annotation: object) -> set[object]:
+    """The classes in an annotation; `object` stands for anything."""
+    if annotation is Any:
+        return {object}
+    if get_origin(annotation) is Annotated:
+        return _kinds(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, UnionType):
+        return set().union(*(_kinds(one) for one in get_args(annotation)))
+    return {annotation}
 
 
 def check_storable(value: object, depth: int = 0) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy.orm import aliased
 from insightdesk.accounts.models import Role, User
 from insightdesk.accounts.service import Principal
 from insightdesk.email.models import Delivery, DeliveryState
+from insightdesk.realtime.models import Notification
 from insightdesk.sla.models import SlaClock
 from insightdesk.tickets.models import Message, Ticket, Visibility
 
@@ -135,7 +136,10 @@ async def fingerprint(session: AsyncSession, principal: Principal) -> str:
     tickets = _tickets(principal).subquery()
     mails = _mails(principal).subquery()
     clocks = select(SlaClock).where(SlaClock.organization_id == principal.organization_id).subquery()
+    inbox = select(Notification).where(Notification.user_id == principal.user_id).subquery()
     parts = [
+        select(func.count()).select_from(inbox).scalar_subquery(),
+        select(func.max(inbox.c.read_at)).scalar_subquery(),
         select(func.count()).select_from(tickets).scalar_subquery(),
         select(func.max(tickets.c.updated_at)).scalar_subquery(),
         select(func.count()).select_from(mails).scalar_subquery(),

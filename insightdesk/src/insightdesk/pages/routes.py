@@ -21,7 +21,12 @@ __all__ = ["router"]
 router = APIRouter(include_in_schema=False)
 
 _PERIOD = 1.0  # seconds between two looks at whether something changed
-_ASSETS = {"app.css": "text/css", "app.js": "text/javascript", "admin.js": "text/javascript"}
+_ASSETS = {
+    "app.css": "text/css",
+    "app.js": "text/javascript",
+    "admin.js": "text/javascript",
+    "personal.js": "text/javascript",
+}
 
 
 @router.get("/")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from weakref import WeakKeyDictionary
 
 import socketio  # type: ignore[import-untyped]  # ships no types
 
 from insightdesk.settings import get_settings
 
-__all__ = ["CHANNEL", "emit", "manager", "room"]
+__all__ = ["CHANNEL", "close_emitter", "emit", "manager", "room"]
 
 CHANNEL = "insightdesk:socketio"
 
@@ -19,7 +20,7 @@ _KEEPALIVE = {
     for option, value in {"TCP_KEEPIDLE": 15, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}.items()
     if hasattr(socket, option)
 }
-_emitters: dict[int, socketio.AsyncRedisManager] = {}
+_emitters: WeakKeyDictionary[asyncio.AbstractEventLoop, socketio.AsyncRedisManager] = WeakKeyDictionary()
 
 
 def room(user_id: str) -> str:
@@ -46,7 +47,14 @@ def manager(url: str, *, write_only: bool) -> socketio.AsyncRedisManager:
 
 async def emit(user_id: str, ticket_id: str, action: str) -> None:
     """Sends the event `notification` to every screen of the user, in whichever process."""
-    loop = id(asyncio.get_running_loop())
+    loop = asyncio.get_running_loop()
     if loop not in _emitters:
         _emitters[loop] = manager(get_settings().valkey_url, write_only=True)
     await _emitters[loop].emit("notification", {"ticketId": ticket_id, "action": action}, room=room(user_id))
+
+
+async def close_emitter() -> None:
+    """Closes what this event loop has emitted by; call it before the loop ends."""
+    emitter = _emitters.pop(asyncio.get_running_loop(), None)
+    if emitter is not None and emitter.redis is not None:
+        await emitter.redis.aclose()

@@ -29,15 +29,18 @@ async def create_ticket(
     session: AsyncSession, actor: Principal, wanted: TicketInput, now: datetime
 ) -> Ticket:
     """Open a ticket with its first message, and start its clocks."""
-    for_others = wanted.assignee_id or wanted.team_id or wanted.customer_id not in (None, actor.user_id)
+    for_others = not (wanted.assignee_id is wanted.team_id is None) or wanted.customer_id not in (
+        None,
+        actor.user_id,
+    )
     if for_others and not actor.role.is_staff:
         raise Forbidden("a customer opens tickets for himself, and does not assign them")
-    customer_id = wanted.customer_id or actor.user_id
+    customer_id = actor.user_id if wanted.customer_id is None else wanted.customer_id
     if customer_id != actor.user_id:
         await _member(session, actor, customer_id, "customerId")
-    if wanted.assignee_id:
+    if wanted.assignee_id is not None:
         await _assignee(session, actor, wanted.assignee_id)
-    if wanted.team_id:
+    if wanted.team_id is not None:
         await teams.require_team(session, actor.organization_id, wanted.team_id)
     ticket = Ticket(
         organization_id=actor.organization_id,
@@ -170,7 +173,7 @@ async def update_ticket(
     told: list[Notice] = []
     changes: dict[str, object] = {}
     if "assignee_id" in patch.model_fields_set and patch.assignee_id != ticket.assignee_id:
-        if patch.assignee_id:
+        if patch.assignee_id is not None:
             await _assignee(session, actor, patch.assignee_id)
             told.append(
                 Notice(ticket.id, "assigned", NotificationKind.ASSIGNMENT, actor.user_id, {patch.assignee_id})
@@ -178,7 +181,7 @@ async def update_ticket(
         ticket.assignee_id = patch.assignee_id
         changes["assigneeId"] = patch.assignee_id
     if "team_id" in patch.model_fields_set and patch.team_id != ticket.team_id:
-        if patch.team_id:
+        if patch.team_id is not None:
             await teams.require_team(session, actor.organization_id, patch.team_id)
         ticket.team_id = patch.team_id
         changes["teamId"] = patch.team_id
