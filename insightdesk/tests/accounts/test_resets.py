@@ -14,11 +14,12 @@ from desks import Desk
 from sqlalchemy import select
 
 from insightdesk.accounts import resets, throttle
-from insightdesk.accounts.models import AuditEntry, PasswordReset
+from insightdesk.accounts.models import AuditEntry, PasswordReset, Role
 from insightdesk.accounts.passwords import token_hash
 from insightdesk.database import new_id, transaction
 from insightdesk.email.models import Delivery
 from insightdesk.kit import clock
+from insightdesk.settings import get_settings
 
 NEW = "a better battery staple"
 
@@ -115,3 +116,26 @@ async def test_passwords_have_bounds(api: httpx.AsyncClient, desk: Desk, passwor
     [token] = await links(desk.agent.email)
     body = {"token": token, "password": password}
     assert (await api.post("/api/password/reset", json=body)).status_code == 422
+
+
+async def test_an_administrator_cannot_use_the_link_of_another(
+    api: httpx.AsyncClient, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await ask(api, desk.agent.email)
+    [token] = await links(desk.agent.email)
+    async with transaction() as session:
+        mail_id = await session.scalar(select(Delivery.id).where(Delivery.recipient == desk.agent.email))
+    paths = (f"/admin/emails/{mail_id}", f"/ui/mails/{mail_id}", f"/ui/mails/{mail_id}/html")
+    for provider, seen in (("local:", True), ("smtp://mail.example:25", False)):
+        monkeypatch.setenv("INSIGHTDESK_EMAIL_URL", provider)
+        get_settings.cache_clear()
+        try:
+            told = [await api.get(path, headers=desk.headers(Role.ADMIN)) for path in paths]
+        finally:
+            monkeypatch.undo()
+            get_settings.cache_clear()
+        assert {answer.status_code for answer in told} == {200}
+        assert any(token in answer.text for answer in told) is seen
+    own = await api.get(f"/ui/mails/{mail_id}/html", headers=desk.headers(Role.AGENT))
+    assert token in own.text
+    assert await use(api, token) == 200

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from insightdesk.accounts.service import Principal
 from insightdesk.email.models import Delivery
+from insightdesk.email.privacy import for_reader
 from insightdesk.kit.errors import NotFound
 from insightdesk.kit.pagination import PageRequest
 
@@ -30,11 +32,11 @@ async def list_deliveries(
     return rows.all(), total or 0
 
 
-async def get_delivery(session: AsyncSession, organization_id: str, delivery_id: str) -> Delivery:
-    """One mail of the organization."""
+async def get_delivery(session: AsyncSession, reader: Principal, delivery_id: str) -> Delivery:
+    """One mail of the reader's organization."""
     delivery = await session.scalar(
-        select(Delivery).where(Delivery.id == delivery_id, Delivery.organization_id == organization_id)
+        select(Delivery).where(Delivery.id == delivery_id, Delivery.organization_id == reader.organization_id)
     )
     if delivery is None:
         raise NotFound("e-mail not found")
-    return delivery
+    return for_reader(session, delivery, reader.user_id)

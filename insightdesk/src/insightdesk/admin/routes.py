@@ -75,7 +75,7 @@ async def list_emails(
 async def get_email(delivery_id: str, admin: CurrentAdmin) -> Envelope[DeliveryDetail]:
     """One mail with its bodies."""
     async with transaction() as session:
-        delivery = await deliveries.get_delivery(session, admin.organization_id, delivery_id)
+        delivery = await deliveries.get_delivery(session, admin, delivery_id)
         return ok(DeliveryDetail.model_validate(delivery))
 
 

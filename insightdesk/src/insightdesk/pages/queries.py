@@ -13,6 +13,7 @@ from sqlalchemy.orm import aliased
 from insightdesk.accounts.models import Role, User
 from insightdesk.accounts.service import Principal
 from insightdesk.email.models import Delivery, DeliveryState
+from insightdesk.email.privacy import for_reader
 from insightdesk.realtime.models import Notification
 from insightdesk.sla.models import SlaClock
 from insightdesk.tickets.models import Message, Ticket, Visibility
@@ -116,7 +117,7 @@ async def messages(
 async def mail(session: AsyncSession, principal: Principal, delivery_id: str) -> Delivery | None:
     """One mail; None when it is not for these eyes."""
     found: Delivery | None = await session.scalar(_mails(principal).where(Delivery.id == delivery_id))
-    return found
+    return None if found is None else for_reader(session, found, principal.user_id)
 
 
 async def outbox(
