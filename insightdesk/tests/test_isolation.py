@@ -24,6 +24,7 @@ PUBLIC = {
     "GET /health",
     "GET /ready",
     "GET /files/{key}",  # by a signed link
+    "POST /webhooks/resend",  # by its signature
 }
 _ENDLESS = {"/ui/events"}  # streams until the browser goes
 
