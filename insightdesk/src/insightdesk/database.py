@@ -104,6 +104,17 @@ class Database:
             await tenancy.restrict(session)
             yield session
 
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[AsyncSession]:
+        """A session that only reads, and sees one moment however long it takes; it reaches what
+        ``transaction`` does."""
+        async with self._sessions() as session, session.begin():
+            await session.connection(
+                execution_options={"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+            )
+            await tenancy.restrict(session)
+            yield session
+
     async def close(self) -> None:
         """Give the connections back to the server."""
         await self.engine.dispose()

@@ -19,6 +19,7 @@ from insightdesk.dead_letters import routes as dead_letters
 from insightdesk.email import routes as mail
 from insightdesk.kit.errors import documented_errors, install_error_handlers
 from insightdesk.kit.guard import Bounds, SecurityHeaders
+from insightdesk.pages import exports as exports_page
 from insightdesk.pages import mails as pages_mails
 from insightdesk.pages import personal as personal_pages
 from insightdesk.pages import routes as pages_routes
@@ -26,7 +27,8 @@ from insightdesk.pages import sla as sla_pages
 from insightdesk.pages.admin import routes as admin_pages
 from insightdesk.realtime import routes as notifications
 from insightdesk.realtime import server as realtime_server
-from insightdesk.reports import routes as reports
+from insightdesk.reports.exports import routes as exports
+from insightdesk.reports.storage import routes as files
 from insightdesk.retention import archive_routes
 from insightdesk.retention import routes as retention
 from insightdesk.settings import get_settings
@@ -70,7 +72,8 @@ def create_app() -> FastAPI:
         tags.router,
         auto_close.router,
         sla.router,
-        reports.router,
+        exports.router,
+        files.router,
         retention.router,
         notifications.router,
         archive_routes.router,
@@ -81,6 +84,7 @@ def create_app() -> FastAPI:
         pages_mails.router,
         sla_pages.router,
         personal_pages.router,
+        exports_page.router,
         pages_routes.router,
     ):
         app.include_router(router)

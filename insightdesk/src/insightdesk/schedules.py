@@ -63,6 +63,7 @@ SCHEDULES = (
     Schedule("daily-digest", EACH_QUARTER, "reports", "daily-digest-scan", local=DAILY_DIGEST),
     Schedule("weekly-report", EACH_QUARTER, "reports", "weekly-report", local=WEEKLY_REPORT),
     Schedule("archive", "0 3 * * *", "cleanup", "archive", {"action": "archive"}),
+    Schedule("orphaned-files", "0 4 * * *", "cleanup", "orphaned-files"),
 )
 
 

@@ -41,6 +41,10 @@ class Settings(BaseSettings):
     storage_region: str = ""
     storage_access_key: str = ""
     storage_secret_key: SecretStr = SecretStr("")
+    # How long a finished export can be had; then its links and its file are gone.
+    export_hours: float = Field(default=72.0, gt=0, le=24 * 365)
+    # A TrueType font for PDFs, for scripts that the built-in choice has no letters of.
+    pdf_font: Path | None = None
     # Whether a bucket hands files out itself, by links of its own that live a minute.
     storage_direct: bool = False
     host: str = "127.0.0.1"

@@ -7,6 +7,7 @@ import insightdesk.admin.models
 import insightdesk.dead_letters.models
 import insightdesk.email.models
 import insightdesk.realtime.models
+import insightdesk.reports.exports.models
 import insightdesk.reports.local_runs.models
 import insightdesk.retention.models
 import insightdesk.sla.models

@@ -9,6 +9,7 @@ import insightdesk.dead_letters.jobs
 import insightdesk.email.jobs
 import insightdesk.realtime.jobs
 import insightdesk.reports.digest.jobs
+import insightdesk.reports.exports.jobs
 import insightdesk.reports.weekly.jobs
 import insightdesk.retention.jobs
 import insightdesk.sla.jobs

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import httpx
@@ -13,21 +12,10 @@ import time_machine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from insightdesk.reports.storage import BadKey, LinkRefused, Storage, sign_link, storage, verify_link
-from insightdesk.settings import get_settings
+from insightdesk.reports.storage import BadKey, LinkRefused, Storage, sign_link, verify_link
 
 NOW = datetime(2026, 3, 29, 12, 0, tzinfo=UTC)
 SECRET = "a secret for tests"
-
-
-@pytest.fixture
-def files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AsyncIterator[Storage]:
-    """The application's storage in a folder of the test's own."""
-    monkeypatch.setenv("INSIGHTDESK_STORAGE_URL", f"file://{tmp_path}/files")
-    get_settings.cache_clear()
-    yield storage()
-    monkeypatch.undo()
-    get_settings.cache_clear()
 
 
 async def one_file(files: Storage, key: str) -> None:

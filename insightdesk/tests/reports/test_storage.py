@@ -14,28 +14,12 @@ import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from moto.server import ThreadedMotoServer
 
 from insightdesk.reports.places import Bucket, Folder, place_of
 from insightdesk.reports.storage import BadKey, FileMissing, Storage, StorageFailed
 from insightdesk.reports.storage.keys import check_key
 
 MEGABYTE = 1 << 20
-
-
-@pytest.fixture(scope="session")
-def s3_address() -> Iterator[str]:
-    """A real S3 server with the bucket `desk`."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    _, port = server.get_host_and_port()
-    address = f"http://127.0.0.1:{port}"
-    place = "<LocationConstraint>eu-central-1</LocationConstraint>"
-    where = f"<CreateBucketConfiguration>{place}</CreateBucketConfiguration>"
-    credential = "AWS4-HMAC-SHA256 Credential=key/20260101/eu-central-1/s3/aws4_request"
-    httpx.put(f"{address}/desk", content=where, headers={"Authorization": credential}).raise_for_status()
-    yield address
-    server.stop()
 
 
 @pytest.fixture(params=["folder", "bucket"])

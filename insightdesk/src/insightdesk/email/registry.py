@@ -94,6 +94,18 @@ _ALL = (
             "url": "https://desk.example/ui/admin/dead-letters/deeda9127cc3a675",
         },
     ),
+    MailTemplate(
+        "report_ready",
+        "Your {{ reportType }} report is ready",
+        {
+            "name": "Gus Agent",
+            "reportType": "tickets",
+            "format": "XLSX",
+            "rows": "12,480",
+            "downloadUrl": "https://desk.example/files/exports/o1/e1.xlsx?expires=1795942800&signature=5f2c",
+            "expires": "2026-11-28 09:00 CET",
+        },
+    ),
     _notification(
         NotificationKind.NEW_MESSAGE,
         "New message on ticket: {{ ticket.subject }}",

@@ -26,6 +26,7 @@ _ASSETS = {
     "app.js": "text/javascript",
     "admin.js": "text/javascript",
     "personal.js": "text/javascript",
+    "exports.js": "text/javascript",
 }
 
 

@@ -30,6 +30,7 @@ _STAFF = frozenset({Role.ADMIN, Role.AGENT})
 _LINKS = (
     Link("/", "Desk"),
     Link("/ui/sla", "Service levels", _STAFF),
+    Link("/ui/exports", "Exports", _STAFF),
     Link("/mail", "Mail", _ADMIN),
     Link("/mail/templates", "Templates", _ADMIN),
     Link("/ui/admin/overview", "Admin", _ADMIN),

@@ -22,6 +22,7 @@ from insightdesk.email import service as email
 from insightdesk.kit.errors import Invalid, NotFound
 from insightdesk.queues import QUEUES
 from insightdesk.realtime import service as realtime
+from insightdesk.reports.exports import service as exports
 from insightdesk.retention import archive, queues, repository, sweep
 from insightdesk.retention.models import ErasureReceipt
 from insightdesk.retention.person import Person
@@ -38,6 +39,7 @@ _FEATURES = {
     "mails that quote": quotes.erase_person,
     "notifications": realtime.erase_person,
     "dead letters": dead_letters.erase_person,
+    "exports": exports.erase_person,
     # Last: it takes name and address off the row by which the others may look.
     "account": accounts.erase_person,
 }

@@ -1,4 +1,4 @@
-"""REST of reports: handing out files by their signed links."""
+"""Handing out files: by links that we signed, and for routes that have asked who it is."""
 
 from __future__ import annotations
 
@@ -11,13 +11,7 @@ from fastapi.responses import RedirectResponse, Response, StreamingResponse
 
 from insightdesk.kit import clock
 from insightdesk.kit.errors import NotFound, Unavailable
-from insightdesk.reports.storage import (
-    BadKey,
-    FileMissing,
-    StorageFailed,
-    storage,
-    verify_link,
-)
+from insightdesk.reports.storage import BadKey, FileMissing, StorageFailed, storage, verify_link
 from insightdesk.settings import get_settings
 
 router = APIRouter(tags=["reports"])

@@ -1,0 +1,1 @@
+"""A large desk, and what the helpdesk's jobs cost on it."""
