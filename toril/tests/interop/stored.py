@@ -8,7 +8,8 @@ from typing import Any
 
 import toril
 
-_INSTANT = re.compile(r"(?<![\w.])\d{13}(?![\w.])")
+# A marker's may have a fraction: which of a millisecond's delayed jobs is due next.
+_INSTANT = re.compile(r"(?<![\w.])\d{13}(?:\.\d+)?(?![\w.])")
 _JSON = {"opts", "data", "parent", "returnvalue", "stacktrace", "progress"}
 
 
