@@ -105,7 +105,8 @@ class BlockingConnection:
             wire = self._wire or self._connect()
             try:
                 return wire.call(args)
-            except ConnectionFailed:
+            except ConnectionFailed as error:
+                logger.warning("connection %s is made anew: %s", self._name, error)
                 self._leave(wire)
                 raise
             except ServerRefused as error:

@@ -96,6 +96,7 @@ class Channel(asyncio.Protocol):
     Attributes:
         peer: What the server is called in errors.
         closed: Whether no call can be made any more.
+        reason: Why it is closed.
         gone: Set once the socket itself is closed.
     """
 
@@ -110,6 +111,7 @@ class Channel(asyncio.Protocol):
         self._retired = False
         self.peer = "the server"
         self.closed = False
+        self.reason = ""
         self.gone = asyncio.Event()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -201,11 +203,12 @@ class Channel(asyncio.Protocol):
         self._set_alarm(inf)
         if self._transport is not None:
             self._transport.abort()
-        reason = error or ConnectionFailed("the connection was closed", undecided=True)
+        error = error or ConnectionFailed("the connection was closed", undecided=True)
+        self.reason = str(error)
         while self._waiting:
             sink = self._waiting.popleft().sink
             if not sink.done():
-                sink.set_exception(reason)
+                sink.set_exception(error)
 
 
 def _expiry(call: _Call) -> float:

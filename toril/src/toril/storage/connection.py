@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from typing import NamedTuple
 
@@ -11,6 +12,8 @@ from .address import Address
 from .channel import Argument, Channel, Command, Reply, Sink
 from .endpoint import Endpoint, Replicas
 from .routes import NOT_HERE, NOT_NOW, Inquiry, Routes, explained, named, target
+
+logger = logging.getLogger("toril")
 
 CONNECT_TIMEOUT = 5.0
 """Seconds to wait for a connection to be made."""
@@ -156,6 +159,9 @@ class Connection:
             self._live = task.result()
 
     async def _connect(self) -> _Live:
+        lost, self._live = self._live, None
+        if lost is not None:
+            logger.warning("connection %s is made anew: %s", self._name, lost.channel.reason)
         found = await inquire(self._routes, self._routes.locate())
         return await connect(self._routes, found[0], self._name)
 
