@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from itertools import chain
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted((ROOT / "docs" / "helpdesk").glob("*.md"))
+BRIEF = ROOT / "docs" / "brief.md"
+PAGES = [BRIEF, *sorted((ROOT / "docs" / "helpdesk").glob("*.md"))]
 TESTS = {
     name
     for folder in ("insightdesk/tests", "toril/tests")
@@ -22,6 +24,19 @@ def test_the_tests_that_a_page_names_exist(page: Path) -> None:
     named = set(re.findall(r"`(test_\w+)`", page.read_text(encoding="utf-8")))
     assert named, "a page ends in a table of statements and their tests"
     assert named <= TESTS
+
+
+def test_each_statement_of_the_brief_has_its_test_or_says_that_it_is_not_so() -> None:
+    sections = BRIEF.read_text(encoding="utf-8").split("\n## ")[1:]
+    rows = [
+        [line for line in section.splitlines() if line.startswith("| ") and not line.startswith("| ---")][1:]
+        for section in sections
+    ]
+    faults_of_the_brief = 30
+    assert len(rows[1]) == faults_of_the_brief
+    for row in chain(*rows):
+        last = row.strip("| ").split(" | ")[-1]
+        assert re.fullmatch(r"`test_\w+`(, `test_\w+`)*|not yet: .+", last), row
 
 
 def test_the_security_page_has_a_row_for_each_attack() -> None:

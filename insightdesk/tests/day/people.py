@@ -15,6 +15,8 @@ from insightdesk.accounts import teams
 from insightdesk.accounts.models import Organization, Role, Team, User
 from insightdesk.accounts.service import Principal
 from insightdesk.database import new_id, transaction
+from insightdesk.reports.exports import service as exports
+from insightdesk.reports.exports.schemas import ExportInput
 from insightdesk.sla import calendars, escalation, policies
 from insightdesk.sla.calendar import Opening
 from insightdesk.sla.calendars import Calendar
@@ -135,6 +137,11 @@ async def _resolves(session: AsyncSession, now: datetime) -> None:
     await tickets.update_ticket(session, agent, ticket.id, patch, now)
 
 
+async def _exports(session: AsyncSession, now: datetime) -> None:
+    wanted = ExportInput.model_validate({"reportType": "tickets", "format": "csv"})
+    await exports.request_export(session, await _person(session, "agent"), wanted, now)
+
+
 async def _opens_normal(session: AsyncSession, now: datetime) -> None:
     await _open(session, "admin", NORMAL, Priority.NORMAL, now, assignee="agent")
 
@@ -152,6 +159,7 @@ DEEDS: dict[str, Callable[[AsyncSession, datetime], Coroutine[None, None, None]]
     "the agent answers": _agent_answers,
     "the customer answers": _customer_answers,
     "the agent resolves": _resolves,
+    "the agent exports": _exports,
     "the administrator opens a normal ticket": _opens_normal,
     "the administrator opens a ticket for the night": _opens_for_the_night,
     "the customer asks again": _asks_again,

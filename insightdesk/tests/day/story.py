@@ -32,6 +32,7 @@ DEEDS = (
     ("Fri 12:07", "the agent answers"),
     ("Fri 12:30", "the customer answers"),
     ("Fri 13:00", "the agent resolves"),
+    ("Fri 14:00", "the agent exports"),
     ("Fri 16:00", "the administrator opens a normal ticket"),
     ("Sat 20:00", "the administrator opens a ticket for the night"),
     ("Sun 12:00", "the customer asks again"),
@@ -107,6 +108,7 @@ class Story:
                 ("Fri 12:10", "customer", "new_message"),  # the second and the third answer in one
                 ("Fri 12:30", "agent", "new_message"),
                 ("Fri 13:00", "customer", "ticket_resolved"),
+                ("Fri 14:00", "agent", "report_ready"),
                 ("Fri 16:00", "customer", "ticket_created"),
                 ("Fri 16:00", "agent", "assignment"),
                 (warned, "customer", "auto_close_warning"),

@@ -63,8 +63,11 @@ class Stage:
 @pytest.fixture
 def stage(own_database_url: str, valkey_url: str, tmp_path: Path) -> Stage:
     """Real servers, and a folder."""
-    environment = os.environ | {"INSIGHTDESK_DATABASE_URL": own_database_url}
-    return Stage(tmp_path, environment)
+    own = {
+        "INSIGHTDESK_DATABASE_URL": own_database_url,
+        "INSIGHTDESK_STORAGE_URL": f"file://{tmp_path}/files",
+    }
+    return Stage(tmp_path, os.environ | own)
 
 
 def told(url: str, story: Story) -> Told:
