@@ -45,3 +45,11 @@ def test_the_security_page_has_a_row_for_each_attack() -> None:
     assert list(rows) == [f"A{number}" for number in range(1, 13)]
     for attack, row in rows.items():
         assert re.search(r"`(test_\w+|pip-audit)`|nothing is exported yet", row), attack
+
+
+def test_the_faults_page_has_a_row_for_each_fault() -> None:
+    page = (ROOT / "docs" / "helpdesk" / "faults.md").read_text(encoding="utf-8")
+    rows = [line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith("| H")]
+    assert [row[0] for row in rows] == [f"H{number}" for number in range(1, 8)]
+    for row in rows:
+        assert re.fullmatch(r"`test_\w+`( `test_\w+`)*", row[-1]), row[0]
