@@ -199,7 +199,7 @@ async def test_afterwards_no_table_and_no_key_names_her(
         assert kept.wanted is None
         assert kept.requested_by == desk.admin.user_id
         kinds = {"tickets", "archived tickets", "mails", "notifications", "account", "other texts", "jobs"}
-        assert {"mails that quote", "dead letters"} <= kept.records.keys()
+        assert {"exports", "mails that quote", "dead letters"} <= kept.records.keys()
         assert kinds <= {kind for kind, count in kept.records.items() if count > 0}
         row = await session.get_one(User, ann.id)
         assert (row.active, row.password_hash) == (False, None)
