@@ -5,6 +5,7 @@ from __future__ import annotations
 import typing
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TypedDict
 
 import toril
 from insightdesk.kit.redaction import PRIVATE
@@ -13,6 +14,14 @@ from insightdesk.settings import get_settings
 from insightdesk.tenancy import confine_job
 
 __all__ = ["HIGH", "LOW", "MEDIUM", "Preset", "app", "declared_fields", "delivery_key"]
+
+
+class PresetOptions(TypedDict):
+    """What a job definition takes of a preset."""
+
+    attempts: int
+    backoff: toril.Backoff
+    priority: int
 
 
 @dataclass(frozen=True)
@@ -28,6 +37,11 @@ class Preset:
     attempts: int
     backoff: toril.Backoff
     priority: int
+
+    @property
+    def options(self) -> PresetOptions:
+        """For a job definition: `@app.job(…, **HIGH.options)`."""
+        return {"attempts": self.attempts, "backoff": self.backoff, "priority": self.priority}
 
 
 HIGH = Preset(attempts=5, backoff=toril.Backoff.exponential(30.0, jitter=0.1), priority=1)

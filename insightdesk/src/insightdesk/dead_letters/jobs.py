@@ -33,9 +33,7 @@ class Channel(StrEnum):
 @app.job(
     alerts.ALERT_JOB[0],
     name=alerts.ALERT_JOB[1],
-    attempts=MEDIUM.attempts,
-    backoff=MEDIUM.backoff,
-    priority=MEDIUM.priority,
+    **MEDIUM.options,
     timeout=30.0,
     keep_completed=toril.Keep(count=1000, age=3600.0),
     keep_failed=toril.Keep(count=1000, age=86_400.0),

@@ -25,9 +25,7 @@ _TIMEOUT = 120.0  # seconds: each provider of the list may need two time-outs of
 @app.job(
     "email",
     name="deliver",
-    attempts=HIGH.attempts,
-    backoff=HIGH.backoff,
-    priority=HIGH.priority,
+    **HIGH.options,
     timeout=_TIMEOUT,
     keep_completed=_KEEP_COMPLETED,
     keep_failed=_KEEP_FAILED,
@@ -40,9 +38,7 @@ async def deliver_mail(delivery_id: str) -> None:
 @app.job(
     "email",
     name="send",
-    attempts=HIGH.attempts,
-    backoff=HIGH.backoff,
-    priority=HIGH.priority,
+    **HIGH.options,
     timeout=_TIMEOUT,
     keep_completed=_KEEP_COMPLETED,
     keep_failed=_KEEP_FAILED,
@@ -112,9 +108,7 @@ async def send_ticket_notification(
 @app.job(
     "email",
     name="gathered-notifications",
-    attempts=HIGH.attempts,
-    backoff=HIGH.backoff,
-    priority=HIGH.priority,
+    **HIGH.options,
     timeout=_TIMEOUT,
     keep_completed=_KEEP_COMPLETED,
     keep_failed=_KEEP_FAILED,

@@ -93,7 +93,7 @@ async def queue_again(session: AsyncSession, organization_id: str, delivery_id: 
 async def _enqueue(session: AsyncSession, delivery_id: str, template: str, job_id: str) -> None:
     job = deliver_mail.options(job_id=job_id)
     if find(template).bulk:
-        job = job.options(attempts=LOW.attempts, backoff=LOW.backoff, priority=LOW.priority)
+        job = job.options(**LOW.options)
     await outbox.enqueue(session, deliver_mail.queue, job.new_job(delivery_id=delivery_id))
 
 

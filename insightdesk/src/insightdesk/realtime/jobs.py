@@ -12,9 +12,7 @@ __all__ = ["notify_ticket"]
 @app.job(
     "notifications",
     name="ticket",
-    attempts=MEDIUM.attempts,
-    backoff=MEDIUM.backoff,
-    priority=MEDIUM.priority,
+    **MEDIUM.options,
     timeout=30.0,
     keep_completed=toril.Keep(count=10_000, age=3600.0),
     keep_failed=toril.Keep(count=10_000, age=86_400.0),

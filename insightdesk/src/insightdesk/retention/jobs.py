@@ -24,9 +24,7 @@ _KEEP_FAILED = toril.Keep(count=500, age=7 * 86_400.0)
 @app.job(
     "cleanup",
     name="archive",
-    attempts=LOW.attempts,
-    backoff=LOW.backoff,
-    priority=LOW.priority,
+    **LOW.options,
     timeout=4 * 3600.0,
     keep_completed=_KEEP_COMPLETED,
     keep_failed=_KEEP_FAILED,

@@ -20,9 +20,7 @@ _KEEP_FAILED = toril.Keep(count=10_000, age=86_400.0)
 @app.job(
     "sla-check",
     name="check",
-    attempts=HIGH.attempts,
-    backoff=HIGH.backoff,
-    priority=HIGH.priority,
+    **HIGH.options,
     timeout=30.0,
     keep_completed=toril.Keep(count=10_000, age=3600.0),
     keep_failed=_KEEP_FAILED,
@@ -42,9 +40,7 @@ async def check_sla(job: toril.JobContext, ticket_id: str, check_type: Metric) -
 @app.job(
     "sla-check",
     name="scan",
-    attempts=HIGH.attempts,
-    backoff=HIGH.backoff,
-    priority=HIGH.priority,
+    **HIGH.options,
     timeout=240.0,
     keep_completed=toril.Keep(count=100, age=3600.0),
     keep_failed=toril.Keep(count=500, age=86_400.0),
@@ -66,9 +62,7 @@ async def scan_sla() -> dict[str, int]:
 @app.job(
     "sla-check",
     name="recompute",
-    attempts=HIGH.attempts,
-    backoff=HIGH.backoff,
-    priority=HIGH.priority,
+    **HIGH.options,
     timeout=240.0,
     keep_completed=toril.Keep(count=1_000, age=3600.0),
     keep_failed=_KEEP_FAILED,

@@ -23,9 +23,7 @@ _KEEP_FAILED = toril.Keep(count=10_000, age=86_400.0)
 @app.job(
     "reports",
     name="daily-digest-scan",
-    attempts=LOW.attempts,
-    backoff=LOW.backoff,
-    priority=LOW.priority,
+    **LOW.options,
     timeout=300.0,
     keep_completed=toril.Keep(count=100, age=14_400.0),
     keep_failed=toril.Keep(count=500, age=86_400.0),
@@ -43,9 +41,7 @@ async def daily_digest_scan() -> int:
 @app.job(
     "reports",
     name="daily-digest",
-    attempts=LOW.attempts,
-    backoff=LOW.backoff,
-    priority=LOW.priority,
+    **LOW.options,
     timeout=60.0,
     keep_completed=_KEEP_COMPLETED,
     keep_failed=_KEEP_FAILED,
@@ -59,9 +55,7 @@ async def daily_digest(organization_id: str, date: datetime.date) -> int:
 @app.job(
     "reports",
     name="daily-digest-agent",
-    attempts=LOW.attempts,
-    backoff=LOW.backoff,
-    priority=LOW.priority,
+    **LOW.options,
     timeout=60.0,
     keep_completed=_KEEP_COMPLETED,
     keep_failed=_KEEP_FAILED,

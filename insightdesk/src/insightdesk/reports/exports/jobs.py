@@ -23,9 +23,7 @@ log = structlog.get_logger(__name__)
 @app.job(
     "reports",
     name="export",
-    attempts=LOW.attempts,
-    backoff=LOW.backoff,
-    priority=LOW.priority,
+    **LOW.options,
     timeout=3600.0,
     keep_completed=toril.Keep(count=1_000, age=4 * 3600.0),
     keep_failed=toril.Keep(count=1_000, age=86_400.0),
@@ -80,9 +78,7 @@ async def export_report(
 @app.job(
     "cleanup",
     name="orphaned-files",
-    attempts=LOW.attempts,
-    backoff=LOW.backoff,
-    priority=LOW.priority,
+    **LOW.options,
     timeout=3600.0,
     keep_completed=toril.Keep(count=100, age=7 * 86_400.0),
     keep_failed=toril.Keep(count=100, age=7 * 86_400.0),

@@ -24,9 +24,7 @@ Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 @app.job(
     "ticket-actions",
     name="auto-close-scan",
-    attempts=MEDIUM.attempts,
-    backoff=MEDIUM.backoff,
-    priority=MEDIUM.priority,
+    **MEDIUM.options,
     timeout=1800.0,
     keep_completed=toril.Keep(count=100, age=86_400.0),
     keep_failed=toril.Keep(count=500, age=86_400.0),
@@ -42,9 +40,7 @@ async def auto_close_scan() -> dict[str, int]:
 @app.job(
     "ticket-actions",
     name="auto-close",
-    attempts=MEDIUM.attempts,
-    backoff=MEDIUM.backoff,
-    priority=MEDIUM.priority,
+    **MEDIUM.options,
     timeout=30.0,
     keep_completed=_KEEP_COMPLETED,
     keep_failed=_KEEP_FAILED,
@@ -58,9 +54,7 @@ async def auto_close(ticket_id: str, reason: Reason) -> bool:
 @app.job(
     "ticket-actions",
     name="auto-close-warning",
-    attempts=MEDIUM.attempts,
-    backoff=MEDIUM.backoff,
-    priority=MEDIUM.priority,
+    **MEDIUM.options,
     timeout=30.0,
     keep_completed=_KEEP_COMPLETED,
     keep_failed=_KEEP_FAILED,
