@@ -9,6 +9,8 @@ from pathlib import Path
 from insightdesk.accounts import service as accounts
 from insightdesk.accounts import teams, tokens
 from insightdesk.accounts.models import Role
+from insightdesk.accounts.service import Principal
+from insightdesk.cli.history import tell_history
 from insightdesk.database import transaction
 from insightdesk.kit import clock
 from insightdesk.kit.errors import Unauthorized
@@ -64,8 +66,12 @@ async def seed(data_dir: Path) -> list[Login]:
                     next_response_minutes=response,
                     resolution_minutes=resolution,
                 )
-            for role, email, name in _PEOPLE:
-                await accounts.create_user(session, organization.id, email, name, role, password=PASSWORD)
+            people = {
+                role: Principal.of(
+                    await accounts.create_user(session, organization.id, email, name, role, password=PASSWORD)
+                )
+                for role, email, name in _PEOPLE
+            }
             staff = await accounts.staff_ids(session, organization.id)
             team = await teams.create_team(session, organization.id, "Front desk", staff)
             steps = [
@@ -73,6 +79,7 @@ async def seed(data_dir: Path) -> list[Login]:
                 Step(2.0, EscalationAction.TELL_TEAM, team_id=team.id),
             ]
             await escalation.set_steps(session, organization.id, steps)
+            await tell_history(session, people[Role.AGENT], people[Role.CUSTOMER], clock.now())
         known = {login.role: login for login in saved_logins(data_dir)}
         logins: list[Login] = []
         for role, email, _ in _PEOPLE:
