@@ -29,6 +29,7 @@ os.environ["INSIGHTDESK_SECRET"] = "a secret for tests"
 sys.path.insert(0, str(Path(__file__).parent))
 
 import httpx  # noqa: E402
+from databases import migrated_database  # noqa: E402
 from desks import Desk, make_desk  # noqa: E402
 
 import toril  # noqa: E402
@@ -59,6 +60,26 @@ def database_url(postgres_url: str) -> str:
     os.environ["INSIGHTDESK_DATABASE_URL"] = postgres_url
     get_settings.cache_clear()
     return postgres_url
+
+
+@pytest.fixture(scope="session")
+def quiet_database_url(postgres_url: str) -> Iterator[str]:
+    """A second migrated database on that server."""
+    with migrated_database(postgres_url) as url:
+        yield url
+
+
+@pytest.fixture
+def quiet_database(
+    database_url: str, quiet_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """The settings name a database without other tests' organizations, and without the jobs that those left
+    in its outbox: for what looks at all of them, or waits for what a relay moves."""
+    monkeypatch.setenv("INSIGHTDESK_DATABASE_URL", quiet_database_url)
+    get_settings.cache_clear()
+    yield
+    monkeypatch.undo()
+    get_settings.cache_clear()
 
 
 @pytest.fixture(scope="session")

@@ -23,6 +23,8 @@ from insightdesk.tickets.models import Priority
 from insightdesk.worker import app, queue_limits
 from toril import outbox
 
+pytestmark = pytest.mark.usefixtures("quiet_database")
+
 
 async def eventually(look: Callable[[], Awaitable[bool]], limit: float = 20.0) -> None:
     """Wait until ``look`` is satisfied, at most ``limit`` seconds."""

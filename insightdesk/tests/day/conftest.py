@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, make_url, text
-
-from insightdesk.migrations import migrate
+from databases import migrated_database
 
 # Tests are imported by path, so what they share is put on the path here.
 sys.path.insert(0, str(Path(__file__).parent))
@@ -26,12 +23,5 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture
 def own_database_url(postgres_url: str) -> Iterator[str]:
     """A migrated database, which is gone afterwards."""
-    name = f"day_{uuid.uuid4().hex[:12]}"
-    server = create_engine(postgres_url, isolation_level="AUTOCOMMIT")
-    with server.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-        url = make_url(postgres_url).set(database=name).render_as_string(hide_password=False)
-        migrate(url)
+    with migrated_database(postgres_url) as url:
         yield url
-        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    server.dispose()

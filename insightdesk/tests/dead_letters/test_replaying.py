@@ -23,6 +23,8 @@ from insightdesk.dead_letters.replaying import packed, replay_job
 from insightdesk.kit import clock
 from toril import outbox
 
+pytestmark = pytest.mark.usefixtures("quiet_database")
+
 
 async def failed_letter(
     desk: Desk, queue: toril.Queue, recorder: QueueRecorder, url: str, **options: object

@@ -26,7 +26,7 @@ from insightdesk.worker import app
 from toril import outbox
 
 FOLDER = Path(__file__).parents[3] / "tests" / "node"
-pytestmark = pytest.mark.node
+pytestmark = [pytest.mark.node, pytest.mark.usefixtures("quiet_database")]
 
 # The brief's presets (section "Retry Configuration") and its enqueue functions (section "Email Jobs").
 HIGH = {

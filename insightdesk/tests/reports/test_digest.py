@@ -30,6 +30,8 @@ from insightdesk.tickets.models import Priority, Ticket
 from insightdesk.tickets.schemas import TicketInput, TicketPatch
 from toril import outbox, testing
 
+pytestmark = pytest.mark.usefixtures("quiet_database")
+
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 NEW_YORK, BERLIN, SYDNEY = "America/New_York", "Europe/Berlin", "Australia/Sydney"
 

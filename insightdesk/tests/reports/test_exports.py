@@ -30,6 +30,8 @@ from insightdesk.sla.models import Metric, SlaClock
 from insightdesk.tickets.models import Ticket
 from insightdesk.worker import app
 
+pytestmark = pytest.mark.usefixtures("quiet_database")
+
 
 async def stored_keys(files: Storage, desk: Desk) -> set[str]:
     """The organization's files: workers make what other tests have asked for, too."""

@@ -36,6 +36,8 @@ from insightdesk.tickets.schemas import MessageInput, TicketInput, TicketPatch
 from insightdesk.worker import app
 from toril import outbox, testing
 
+pytestmark = pytest.mark.usefixtures("quiet_database")
+
 
 @pytest.fixture
 def now() -> datetime:

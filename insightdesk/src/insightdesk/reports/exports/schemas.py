@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import date, datetime, timedelta
-from typing import Annotated
+from typing import Annotated, TypeVar
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from insightdesk.kit.schema import Input, Schema
 from insightdesk.reports.exports.models import ExportFormat, ExportState, ReportType
 from insightdesk.tickets.models import Priority, TicketStatus
+
+Each = TypeVar("Each")
 
 MAX_PERIOD = timedelta(days=3660)
 _PERIOD_ONLY = frozenset({"from_day", "to_day"})
@@ -18,11 +19,14 @@ _PERIOD_ONLY = frozenset({"from_day", "to_day"})
 
 def _listed(value: object) -> object:
     """One value is as good as a list of one."""
-    if isinstance(value, str):
-        return [value]
-    if isinstance(value, Iterable):
-        return list(dict.fromkeys(value))
-    return value
+    return [value] if isinstance(value, str) else value
+
+
+def _once(values: list[Each]) -> list[Each]:
+    return list(dict.fromkeys(values))
+
+
+Some = Annotated[list[Each], BeforeValidator(_listed), Field(min_length=1), AfterValidator(_once)]
 
 
 class ExportFilters(Input):
@@ -32,8 +36,11 @@ class ExportFilters(Input):
     creation, of a message's moment, and of when an SLA clock was due.
     """
 
-    status: Annotated[list[TicketStatus], BeforeValidator(_listed), Field(min_length=1)] | None = None
-    priority: Annotated[list[Priority], BeforeValidator(_listed), Field(min_length=1)] | None = None
+    status: (
+        Annotated[list[TicketStatus], BeforeValidator(_listed), Field(min_length=1), AfterValidator(_once)]
+        | None
+    ) = None
+    priority: Some[Priority] | None = None
     assignee_id: str | None = Field(default=None, min_length=1, max_length=100)
     from_day: date | None = Field(default=None, alias="from")
     to_day: date | None = Field(default=None, alias="to")

@@ -73,6 +73,8 @@ class XlsxWriter:
         """Remove the spooled rows."""
         # A workbook that was not closed would write itself when it is collected.
         self._book.fileclosed = 1
+        for sheet in self._book.worksheets():
+            sheet.row_data_fh.close()
         shutil.rmtree(self._spool, ignore_errors=True)
 
     def _add_sheet(self) -> Worksheet:
