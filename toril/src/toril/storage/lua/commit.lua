@@ -9,7 +9,8 @@
           -10 failed instead of run again, for it was cancelled
   Events  completed, failed, retries-exhausted, delayed, waiting, waiting-children, active, drained; of a
           parent: waiting, delayed
-  Bound   the settlements given, `wanted` jobs, promotions for 1.5 ms, 1,000 removals by retention a set
+  Bound   the settlements given, `wanted` jobs, promotions for 1.5 ms (300 on Redis 6.2), 1,000 removals by
+          retention a set
 ]]
 --- @include "keys"
 --- @include "clock"
