@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check fmt bench model soak audit lock
+.PHONY: help setup run test check fmt bench model soak dist audit lock
 
 help: ## Say what the targets do
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +47,12 @@ SEED ?=
 soak: MINUTES = 30
 soak: setup ## Load and random faults on real processes, MINUTES=30 long, SEED=…
 	PYTHONPATH=toril/tests $(BIN)/python -m soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
+
+dist: setup ## Build wheels and source distributions of both, and check their metadata
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation --outdir dist toril
+	$(BIN)/python -m build --no-isolation --outdir dist insightdesk
+	$(BIN)/twine check --strict dist/*
 
 audit: ## Look for known weaknesses of the pinned dependencies (asks PyPI, so it is no part of CI)
 	test -x .venv/audit/bin/pip-audit || { $(PYTHON) -m venv .venv/audit && .venv/audit/bin/pip install --quiet pip-audit; }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 # Each import registers its module's jobs; a jobs.py that is missing here does not run.
 import insightdesk.dead_letters.jobs
@@ -22,7 +23,7 @@ from insightdesk.queues import QUEUES
 from insightdesk.realtime.emitter import close_emitter
 from insightdesk.schedules import declare
 from insightdesk.settings import get_settings
-from toril import outbox
+from toril import HealthMonitor, outbox
 
 declare(app)
 
@@ -39,15 +40,27 @@ def queue_limits(concurrency: int | None = None) -> dict[str, int]:
     }
 
 
-async def run_worker(concurrency: int | None = None) -> int:
+async def run_worker(
+    concurrency: int | None = None, liveness_file: Path | None = None, health_port: int | None = None
+) -> int:
     """Work until SIGTERM or SIGINT, then finish what is under way, for as long as the settings allow.
 
     Args:
         concurrency: No queue runs more jobs at a time than this.
+        liveness_file: Is touched while the workers make progress; see `toril.HealthMonitor`.
+        health_port: Where probes ask for `/live` and `/ready`.
 
     Returns:
         How many running jobs were handed back, to be run by another worker.
+
+    Raises:
+        toril.InvalidOption: the file or the port cannot be used.
     """
+    async with HealthMonitor(lambda: app.workers, file=liveness_file, port=health_port):
+        return await _work(concurrency)
+
+
+async def _work(concurrency: int | None) -> int:
     relay = outbox.OutboxRelay(database().engine, url=get_settings().valkey_url)
     working = asyncio.create_task(
         app.run_worker(queue_limits(concurrency), drain_timeout=get_settings().drain_seconds), name="workers"

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import httpx
 import pytest
@@ -48,12 +49,12 @@ async def until(look: Callable[[], bool], limit: float = 30.0) -> None:
         await asyncio.sleep(0.05)
 
 
-async def answers(url: str) -> None:
+async def answers(url: str, path: str = "/health") -> None:
     deadline = time.monotonic() + 30.0
     async with httpx.AsyncClient() as client:
         while True:
             try:
-                assert (await client.get(f"{url}/health")).status_code == 200
+                assert (await client.get(f"{url}{path}")).status_code == 200
             except httpx.TransportError:
                 assert time.monotonic() < deadline, "the API does not answer"
                 await asyncio.sleep(0.1)
@@ -126,3 +127,17 @@ async def test_a_worker_hands_back_what_it_cannot_finish(
         assert await found.get_state() in (toril.JobState.WAITING, toril.JobState.PRIORITIZED)
         assert (found.attempts_made, found.stalled_count) == (0, 0)
         await found.remove()
+
+
+@pytest.mark.slow
+async def test_a_worker_answers_probes_until_it_ends(
+    database_url: str, valkey_url: str, tmp_path: Path
+) -> None:
+    port, file = free_port(), tmp_path / "alive"
+    options = ("--health-port", str(port), "--liveness-file", str(file))
+    async with process("worker", *options, INSIGHTDESK_DATABASE_URL=database_url) as worker:
+        await answers(f"http://127.0.0.1:{port}", "/live")
+        await until(file.exists)
+        worker.send_signal(signal.SIGTERM)
+        assert await asyncio.wait_for(worker.wait(), 30) == 0
+    assert not file.exists()

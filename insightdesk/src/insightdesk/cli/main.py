@@ -105,6 +105,12 @@ def worker(
     concurrency: Annotated[
         int | None, typer.Option(min=1, max=1000, help="No queue runs more jobs at a time.")
     ] = None,
+    liveness_file: Annotated[
+        Path | None, typer.Option(help="Touch it while jobs are worked on; for `toril alive FILE`.")
+    ] = None,
+    health_port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Serve /live and /ready of this worker there.")
+    ] = None,
 ) -> None:
     """Work on jobs, run the schedules and carry the outbox to Valkey."""
     from insightdesk.cli.supervisor import stop_with_parent
@@ -124,7 +130,7 @@ def worker(
     async def work() -> int:
         guard = asyncio.create_task(stop_with_parent())
         try:
-            return await run_worker(concurrency=concurrency)
+            return await run_worker(concurrency, liveness_file, health_port)
         finally:
             guard.cancel()
 
