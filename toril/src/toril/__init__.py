@@ -32,6 +32,7 @@ from .events import Event, EventsMissed, QueueEvents
 from .family import JobRef, OnFailure
 from .flow import FlowJob, FlowNode, FlowProducer
 from .health import HealthMonitor
+from .inspection import Explanation, Reason, ReasonKind, explain
 from .job import Cancellation, JobKeywords, JobOptions, JobState, Json, NewJob
 from .kin import Dependencies
 from .options import Backoff, Deduplication, Keep, RateLimit
@@ -66,6 +67,7 @@ __all__ = [
     "EventsLost",
     "EventsMissed",
     "Every",
+    "Explanation",
     "Fail",
     "FlowJob",
     "FlowNode",
@@ -103,6 +105,8 @@ __all__ = [
     "QueueNotPaused",
     "RateLimit",
     "RateLimited",
+    "Reason",
+    "ReasonKind",
     "Retry",
     "RunTimedOut",
     "Scheduler",
@@ -117,5 +121,6 @@ __all__ = [
     "WorkerInfo",
     "WrongPlace",
     "embedded",
+    "explain",
     "run_async",
 ]

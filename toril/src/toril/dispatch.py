@@ -24,6 +24,7 @@ class Dispatch:
             for each in definitions
             if each.queue == queue
         }
+        self.names: tuple[str, ...] | None = tuple(sorted(self._routes))
 
     def route(self, job: Job) -> Route:
         """Return what runs a job.

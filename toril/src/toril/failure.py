@@ -14,6 +14,13 @@ def readable(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
+def one_line(text: str) -> str:
+    """Make a text one harmless line for a terminal or a log: what cannot be printed becomes its escape."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def bounded(text: str) -> str:
     """Cut a text to `TEXT_LIMIT` bytes and make it valid UTF-8."""
     raw = readable(text).encode()

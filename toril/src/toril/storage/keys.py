@@ -24,6 +24,7 @@ class Keys:
         "base",
         "beats",
         "cancels",
+        "cards",
         "client",
         "clock",
         "completed",
@@ -73,6 +74,7 @@ class Keys:
         self.retention = base + "toril:retention"
         self.cancels = base + "toril:cancels"
         self.beats = base + "toril:beats"
+        self.cards = base + "toril:workers"
         self.clock = base + "toril:clock"
         self.client = f"{prefix}:{base64.b64encode(queue.encode()).decode()}"
         """What the names of a queue's connections begin with, by which BullMQ finds its workers."""

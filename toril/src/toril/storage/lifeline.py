@@ -47,20 +47,22 @@ class Lifeline:
         self._keys = keys
         self._worker = worker
 
-    def beat(self, every: float, death_after: float, max_stalled: int | None) -> Beat:
+    def beat(self, every: float, death_after: float, max_stalled: int | None, card: str) -> Beat:
         """Tell that the worker lives, and look for those that do not.
 
         Args:
             every: Seconds between two beats.
             death_after: Seconds after which it is dead unless it tells again.
             max_stalled: How often a job may stall; None to look for nobody.
+            card: What it tells of itself, by `WorkerCard.encode`.
 
         Raises:
             ConnectionFailed: the server cannot be reached or refuses.
         """
         silence_ms = round(every * SILENCE * 1000)
         most = -1 if max_stalled is None else max_stalled
-        begins, given_back = self._run("beat", self._worker, round(death_after * 1000), silence_ms, most)
+        death_ms = round(death_after * 1000)
+        begins, given_back = self._run("beat", self._worker, death_ms, silence_ms, most, card)
         return Beat(bool(begins), [job_id.decode("utf-8", "replace") for job_id in given_back])
 
     def leave(self) -> None:
@@ -70,6 +72,7 @@ class Lifeline:
             ConnectionFailed: the server cannot be reached or refuses.
         """
         try:
+            self._connection.call("HDEL", self._keys.cards, self._worker)
             self._connection.call("ZREM", self._keys.beats, self._worker)
         except ServerRefused as error:
             raise ConnectionFailed(f"the worker's end could not be told: {error}") from error

@@ -43,6 +43,7 @@ class Keeper:
         running: Gives the running jobs, id -> token; called in the thread.
         lost: Told, in the event loop, of jobs whose lock is lost.
         cancelled: Told, in the event loop, of running jobs that were cancelled, with reasons.
+        card: Gives what the worker tells of itself; called in the thread.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Keeper:
         running: Callable[[], Mapping[str, str]],
         lost: Callable[[Sequence[str]], None],
         cancelled: Callable[[Mapping[str, str]], None],
+        card: Callable[[], str],
     ) -> None:
         self._lifeline = lifeline
         self._lock_ms = round(terms.lock_duration * 1000)
@@ -61,6 +63,7 @@ class Keeper:
         self._running = running
         self._lost = lost
         self._cancelled = cancelled
+        self._card = card
         self._stop = threading.Event()
         self._known = False
         self._renewal = 0.0
@@ -104,7 +107,8 @@ class Keeper:
     def tell(self) -> None:
         """Tell once that the worker lives. Raises ConnectionFailed."""
         assert self._death_after is not None
-        found = self._lifeline.beat(self._death_after / BEATS, self._death_after, self._max_stalled)
+        every = self._death_after / BEATS
+        found = self._lifeline.beat(every, self._death_after, self._max_stalled, self._card())
         for job_id in found.given_back:
             logger.warning("job %s stalled: its worker has died", job_id)
         if found.begins and self._known:

@@ -25,7 +25,13 @@ class Route(NamedTuple):
 
 
 class Router(Protocol):
-    """Chooses what runs a job; an error that it raises is that job's outcome."""
+    """Chooses what runs a job; an error that it raises is that job's outcome.
+
+    Attributes:
+        names: The names of the jobs that it knows; None if it takes any.
+    """
+
+    names: tuple[str, ...] | None
 
     def route(self, job: Job) -> Route: ...
 
@@ -36,6 +42,7 @@ class SingleRoute:
     def __init__(self, handler: Handler, run_in: RunIn | None = None) -> None:
         is_async = inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(type(handler).__call__)
         self._route = Route(handler, in_thread=not is_async, address=address_of(handler, run_in))
+        self.names: tuple[str, ...] | None = None
 
     def route(self, job: Job) -> Route:
         """Return the one route."""

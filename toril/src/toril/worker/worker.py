@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
+import socket
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
@@ -22,6 +24,7 @@ from ..services.retention import RetentionService
 from ..services.schedulers import SchedulerService
 from ..services.stalled import StalledService
 from ..storage.cancels import CancelReader
+from ..storage.cards import WorkerCard
 from ..storage.connection import Connection
 from ..storage.doctor import warn_of_eviction
 from ..storage.keys import Keys
@@ -125,6 +128,7 @@ class Worker(Observed):
         self.queue = Queue(queue, url, prefix=prefix)
         self._address = self.queue.store.connection.address
         self._keys = Keys(queue, prefix)
+        self._names = router.names
         self._concurrency = whole(concurrency, "concurrency", 1, 10_000)
         self._lock_duration = _at_least(lock_duration, "lock_duration", 0.1)
         self._death_after = None if death_after is None else _at_least(death_after, "death_after", 0.2)
@@ -265,7 +269,7 @@ class Worker(Observed):
             await reader.start()
             self._cycle, self._idler, runs.cycle = cycle, idler, cycle
             self.ready.set()
-            keeper = Keeper(lifeline, terms, runs.tokens, runs.lost, runs.marked)
+            keeper = Keeper(lifeline, terms, runs.tokens, runs.lost, runs.marked, self._card)
             services: list[Service] = [
                 PulseService(cycle, min(PULSE, self._lock_duration / 3)),
                 RetentionService(store, self._retention_interval),
@@ -316,6 +320,18 @@ class Worker(Observed):
 
     async def _wait_for_stop(self) -> None:
         await self._stopping.wait()
+
+    def _card(self) -> str:
+        limiter = self._limiter
+        return WorkerCard(
+            name=self.name,
+            host=socket.gethostname(),
+            process=os.getpid(),
+            concurrency=self._concurrency,
+            paused=self._paused,
+            jobs=self._names,
+            limiter=None if limiter is None else (limiter.max, limiter.duration),
+        ).encode()
 
     def _signalled(self) -> None:
         if self._stopping.is_set():

@@ -2,7 +2,7 @@
   KEYS    the queue's keys, see include/keys.lua
   ARGV    [1] base  [2] the worker's id  [3] ms after which it is dead unless it tells again
           [4] ms of silence of all workers after which nobody is judged  [5] how often a job may stall,
-          or -1 to look for nobody
+          or -1 to look for nobody  [6] the worker's card: what it tells of itself
   Returns {1 if the worker was not known: it begins, or was taken for dead, {id given back, …}}
   Events  waiting, stalled
   Bound   1,000 jobs given back; the active list is read when a worker has died
@@ -14,7 +14,7 @@
 --- @include "stall"
 
 local LIMIT = 1000
-local beats = K.base .. 'toril:beats'
+local beats, cards = K.base .. 'toril:beats', K.base .. 'toril:workers'
 local now = now_ms()
 
 -- A job that waits in `active` with a lock of a dead worker; its token begins with the worker's id.
@@ -50,6 +50,9 @@ if not call('SET', K.base .. 'toril:beating', now, 'PX', ARGV[4], 'GET') then
   end
 end
 local begins = call('ZADD', beats, now + ARGV[3], ARGV[2])
+if call('HGET', cards, ARGV[2]) ~= ARGV[6] then
+  call('HSET', cards, ARGV[2], ARGV[6])
+end
 local most = tonumber(ARGV[5])
 local late = most >= 0 and call('ZRANGEBYSCORE', beats, '-inf', now) or {}
 if #late == 0 then
@@ -63,6 +66,7 @@ trim_events()
 local given_back = give_back(dead, most)
 if #given_back < LIMIT then
   call('ZREM', beats, unpack(late))
+  call('HDEL', cards, unpack(late))
 end
 if #given_back > 0 then
   wake()
