@@ -34,6 +34,8 @@ options = st.fixed_dictionaries(
         "timeout": st.integers(1, 10**9).map(lambda ms: ms / 1000),
         "keep_completed": keeps,
         "keep_failed": keeps,
+        "trace_context": st.sampled_from([None, '{"traceparent":"00-1-2-01"}', '{"k":"ž ☃"}']),
+        "omit_context": st.booleans(),
     },
 )
 

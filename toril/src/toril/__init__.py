@@ -32,6 +32,7 @@ from .events import Event, EventsMissed, QueueEvents
 from .family import JobRef, OnFailure
 from .flow import FlowJob, FlowNode, FlowProducer
 from .health import HealthMonitor
+from .hooks import Ending, Sending, Telemetry
 from .inspection import Explanation, Reason, ReasonKind, explain
 from .job import Cancellation, JobKeywords, JobOptions, JobState, Json, NewJob
 from .kin import Dependencies
@@ -63,6 +64,7 @@ __all__ = [
     "Dependencies",
     "EmbeddedFailed",
     "EmbeddedServer",
+    "Ending",
     "Event",
     "EventsLost",
     "EventsMissed",
@@ -110,8 +112,10 @@ __all__ = [
     "Retry",
     "RunTimedOut",
     "Scheduler",
+    "Sending",
     "ServerRefused",
     "Snooze",
+    "Telemetry",
     "Toril",
     "TorilError",
     "UnknownJob",

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 
 from .dispatch import Dispatch
 from .errors import UnknownJob
+from .hooks import Telemetry
 from .registry import Registry
 from .worker import Worker
 from .worker.outcomes import BackoffStrategy
@@ -27,6 +28,7 @@ class Toril(Registry):
         name: Whose the declared schedules are. Two apps that declare schedules on one queue must have
             different names: each removes what it declared before and declares no more.
         metrics_minutes: For how many minutes its workers count the ends of jobs; see `Worker`.
+        telemetry: Follows its jobs, from those who add them to their ends; see `toril.telemetry`.
         release: A number that grows with each deploy. Once one has declared its schedules, an older
             one does so no more. When all are 0, the last to start is right.
 
@@ -44,8 +46,9 @@ class Toril(Registry):
         name: str = "app",
         release: int = 0,
         metrics_minutes: int = 0,
+        telemetry: Sequence[Telemetry] = (),
     ) -> None:
-        super().__init__(url, prefix, name, release)
+        super().__init__(url, prefix, name, release, telemetry)
         self._backoffs = dict(backoffs or {})
         self._middleware = tuple(middleware)
         self._metrics_minutes = metrics_minutes
@@ -171,6 +174,7 @@ class Toril(Registry):
             death_after=death_after,
             stalled_interval=stalled_interval,
             metrics_minutes=self._metrics_minutes,
+            telemetry=self.telemetry,
         )
 
     def _limits(self, queues: Sequence[str] | Mapping[str, int] | None, concurrency: int) -> dict[str, int]:

@@ -127,6 +127,10 @@ def encode_options(options: JobOptions) -> str:
         wire["sizeLimit"] = options.size_limit
     if options.keep_traces is not None:
         wire["stackTraceLimit"] = options.keep_traces
+    if options.trace_context is not None:
+        wire["tm"] = options.trace_context
+    if options.omit_context:
+        wire["omc"] = True
     if isinstance(options.deadline, datetime):
         wire["deadlineAt"] = round(options.deadline.timestamp() * 1000)
     elif options.deadline is not None:
@@ -282,6 +286,8 @@ def decode_options(raw: bytes) -> JobOptions:
             deadline=_read_deadline(wire),
             size_limit=wire.get("sizeLimit"),
             keep_traces=wire.get("stackTraceLimit"),
+            trace_context=_text(wire.get("tm")),
+            omit_context=bool(wire.get("omc")),
             on_failure=next((policy for policy in OnFailure if wire.get(policy.value)), None),
         )
     except (AttributeError, KeyError, TypeError, ValueError, InvalidOption) as error:
@@ -292,6 +298,11 @@ def _read_deadline(wire: dict[str, Any]) -> float | datetime | None:
     if at := wire.get("deadlineAt"):
         return datetime.fromtimestamp(at / 1000, UTC)
     return _seconds(wire.get("deadline"))
+
+
+def _text(value: Json) -> str | None:
+    # A context that is no text is no reason to fail the job: it follows none then.
+    return value if isinstance(value, str) else None
 
 
 def _seconds(ms: Json) -> float | None:

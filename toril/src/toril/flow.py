@@ -10,6 +10,7 @@ from typing import Self, Unpack
 
 from .codec import FlowArguments, flow_arguments
 from .errors import InvalidOption
+from .hooks import Telemetry, overriding, sending
 from .job import JobKeywords, JobOptions, Json, NewJob
 from .options import whole
 from .queue import Queue
@@ -81,6 +82,7 @@ class FlowProducer:
         url: The server; by default the environment's TORIL_URL, else the local one.
         prefix: What the keys of queues begin with.
         defaults: By the queue's name, options of its jobs in flows where they say nothing else.
+        telemetry: Follows the flows that this object adds.
 
     On Cluster the queues of one flow must share a hash tag, as with the prefix `{bull}`.
 
@@ -94,7 +96,9 @@ class FlowProducer:
         *,
         prefix: str = "bull",
         defaults: Mapping[str, JobKeywords] | None = None,
+        telemetry: Sequence[Telemetry] = (),
     ) -> None:
+        self._senders = overriding(telemetry, "sending")
         self.url = server_url(url)
         self.prefix = prefix
         self._defaults = dict(defaults or {})
@@ -139,6 +143,17 @@ class FlowProducer:
             return []
         jobs, places = _flat(flows)
         news = [self._queue(job).with_defaults(job.new) for job in jobs]
+        with sending(self._senders, jobs[0].queue, news) as sent:
+            nodes = await self._add(jobs, sent.jobs, places)
+            sent.added([node.job for node in nodes])
+        for node, place in zip(nodes, places, strict=True):
+            if place:
+                nodes[place - 1].children.append(node)
+        return [node for node, place in zip(nodes, places, strict=True) if not place]
+
+    async def _add(
+        self, jobs: Sequence[FlowJob], news: Sequence[NewJob], places: Sequence[int]
+    ) -> list[FlowNode]:
         arguments = [self._arguments(*each) for each in zip(jobs, news, places, strict=True)]
         root = self._queue(jobs[0])
         for base, *_ in arguments:
@@ -147,14 +162,10 @@ class FlowProducer:
             added, now = await add_flow(root.store.connection, root.store.keys, arguments)
         except Refused as refused:
             raise refusal(refused, jobs[refused.place].new) from None
-        nodes = [
+        return [
             FlowNode(self._queue(job).made(new, result, now))
             for job, new, result in zip(jobs, news, added, strict=True)
         ]
-        for node, place in zip(nodes, places, strict=True):
-            if place:
-                nodes[place - 1].children.append(node)
-        return [node for node, place in zip(nodes, places, strict=True) if not place]
 
     async def get(
         self, queue: str, job_id: str, *, depth: int = 10, max_children: int = 20, prefix: str | None = None

@@ -8,6 +8,8 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any, TypedDict, Unpack
 
+import msgspec
+
 from .errors import InvalidOption
 from .family import JobRef, OnFailure
 from .options import MAX_PRIORITY, Backoff, Deduplication, Keep, seconds, valid_text, whole
@@ -57,6 +59,8 @@ class JobKeywords(TypedDict, total=False):
     deadline: float | timedelta | datetime | None
     size_limit: int | None
     keep_traces: int | None
+    trace_context: str | None
+    omit_context: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,9 @@ class JobOptions:
         size_limit: Bytes that the data may have as JSON; more is refused when it is added.
         keep_traces: How many stack traces of failed runs are kept, the newest; ten if None.
         keep_logs: How many log lines are kept, the newest; None keeps all.
+        trace_context: What the spans of its runs follow, as BullMQ carries it: a JSON object of texts,
+            `{"traceparent": …}`. Telemetry puts it in where there is none.
+        omit_context: Whether telemetry puts no context in.
     """
 
     delay: float = 0.0
@@ -97,6 +104,8 @@ class JobOptions:
     deadline: float | datetime | None = None
     size_limit: int | None = None
     keep_traces: int | None = None
+    trace_context: str | None = None
+    omit_context: bool = False
 
     @classmethod
     def of(cls, **options: Unpack[JobKeywords]) -> JobOptions:
@@ -105,7 +114,7 @@ class JobOptions:
         Raises:
             InvalidOption: one of them is wrong; the message names it.
         """
-        if "job_id" not in options:
+        if "job_id" not in options and "trace_context" not in options:
             try:
                 return _check_once(**options)
             except TypeError:
@@ -148,6 +157,19 @@ def _deadline(value: float | timedelta | datetime | None) -> float | datetime | 
     return checked
 
 
+def _trace_context(value: str | None) -> str | None:
+    if value is None:
+        return None
+    valid_text(value, "trace_context")
+    try:
+        fields = msgspec.json.decode(value)
+    except (msgspec.DecodeError, RecursionError):
+        fields = None
+    if not isinstance(fields, dict) or not all(isinstance(field, str) for field in fields.values()):
+        raise InvalidOption(f"trace_context must be a JSON object of texts, not {value[:100]!r}")
+    return value
+
+
 def check_id(job_id: str) -> None:
     """Check a job's own id. Raises InvalidOption."""
     valid_text(job_id, "job_id")
@@ -177,6 +199,8 @@ def _check(
     deadline: float | timedelta | datetime | None = None,
     size_limit: int | None = None,
     keep_traces: int | None = None,
+    trace_context: str | None = None,
+    omit_context: bool = False,
 ) -> JobOptions:
     if job_id is not None:
         check_id(job_id)
@@ -202,6 +226,8 @@ def _check(
         deadline=_deadline(deadline),
         size_limit=None if size_limit is None else whole(size_limit, "size_limit", 1, 2**53),
         keep_traces=None if keep_traces is None else whole(keep_traces, "keep_traces", 0, 1000),
+        trace_context=_trace_context(trace_context),
+        omit_context=bool(omit_context),
     )
 
 

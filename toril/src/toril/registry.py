@@ -9,6 +9,7 @@ from typing import Any, Unpack, cast
 from .definition import JobDecorator, JobDefinition, Payload
 from .errors import InvalidOption
 from .flow import FlowProducer
+from .hooks import Telemetry
 from .job import JobKeywords, JobOptions, NewJob
 from .options import whole
 from .queue import Queue
@@ -21,13 +22,16 @@ from .storage.schedulers import Declared, report
 class Registry:
     """Declarations and queues; `Toril` adds the workers, and says what the arguments are."""
 
-    def __init__(self, url: str | None, prefix: str, name: str, release: int) -> None:
+    def __init__(
+        self, url: str | None, prefix: str, name: str, release: int, telemetry: Sequence[Telemetry]
+    ) -> None:
         if not isinstance(name, str) or not name:
             raise InvalidOption("an app's name must be a non-empty text")
         self.name = name
         self.release = whole(release, "an app's release", 0, 2**53)
         self._url = url
         self.prefix = prefix
+        self.telemetry = tuple(telemetry)
         self._definitions: dict[tuple[str, str], JobDefinition[..., Any]] = {}
         self._schedules: dict[str, tuple[When, str, NewJob]] = {}
         self._queues: dict[str, Queue] = {}
@@ -106,13 +110,13 @@ class Registry:
         return self._queues[name]
 
     def _new_queue(self, name: str) -> Queue:
-        return Queue(name, self.url, prefix=self.prefix)
+        return Queue(name, self.url, prefix=self.prefix, telemetry=self.telemetry)
 
     @property
     def flows(self) -> FlowProducer:
         """Adds flows: `await app.flows.add(FlowJob.of(ship.queue, ship.new_job(order=7), [...]))`."""
         if self._flows is None:
-            self._flows = FlowProducer(self.url, prefix=self.prefix)
+            self._flows = FlowProducer(self.url, prefix=self.prefix, telemetry=self.telemetry)
         return self._flows
 
     async def apply_schedules(self, queues: Sequence[str] | None = None) -> int:

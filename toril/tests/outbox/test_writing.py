@@ -9,10 +9,14 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 import toril
 from toril import outbox
+from toril.telemetry.tracing import Tracing
 
 Enqueue = Callable[..., Awaitable[list[str]]]
 
@@ -103,3 +107,21 @@ async def test_many_jobs_are_one_call_and_none_is_none(
     assert len(set(ids)) == 1000
     async with engine.connect() as connection:
         assert await connection.scalar(sa.select(sa.func.count()).select_from(table)) == 1000
+
+
+async def test_what_goes_through_the_outbox_follows_its_writer(
+    engine: AsyncEngine, table: sa.Table, queue: toril.Queue, relay: outbox.OutboxRelay
+) -> None:
+    spans = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(spans))
+    async with engine.begin() as connection:
+        (job_id,) = await outbox.enqueue(
+            connection, queue.name, toril.NewJob("x"), table=table, telemetry=[Tracing(provider)]
+        )
+    assert await relay.run_once() == 1
+    job = await queue.get_job(job_id)
+    assert job is not None
+    (span,) = spans.get_finished_spans()
+    assert span.context is not None
+    assert f"{span.context.span_id:016x}" in str(job.options.trace_context)

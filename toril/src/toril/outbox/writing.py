@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import sqlalchemy as sa
@@ -11,6 +12,7 @@ from sqlalchemy.sql import Executable
 
 from ..codec import add_arguments
 from ..errors import InvalidOption
+from ..hooks import Telemetry, overriding, sending
 from ..job import NewJob
 from ..storage.keys import Keys
 from .table import CHANNEL, TABLE
@@ -22,10 +24,23 @@ class Executor(Protocol):
     async def execute(self, statement: Executable, params: Any = None, /) -> Any: ...
 
 
-async def enqueue(connection: Executor, queue: str, *jobs: NewJob, table: sa.Table = TABLE) -> list[str]:
+async def enqueue(
+    connection: Executor,
+    queue: str,
+    *jobs: NewJob,
+    table: sa.Table = TABLE,
+    telemetry: Sequence[Telemetry] = (),
+) -> list[str]:
     """Write jobs in the caller's transaction; they leave when it commits. Returns their ids.
 
     A delay and a deadline count from now on, not from when the relay gets to the row.
+
+    Args:
+        connection: Where the transaction is.
+        queue: The queue's name.
+        jobs: What is to be added.
+        table: The outbox's table.
+        telemetry: Follows the jobs from here on; it is told of none as added, which only the relay does.
 
     Raises:
         InvalidOption: the queue's name is wrong, a job has a parent, which may be gone by then, or a name
@@ -33,6 +48,11 @@ async def enqueue(connection: Executor, queue: str, *jobs: NewJob, table: sa.Tab
         InvalidPayload: a job's data cannot be written as JSON, or is larger than its size_limit.
     """
     Keys(queue)  # a name that no queue can have is refused here, where its writer hears of it
+    with sending(overriding(telemetry, "sending"), queue, jobs) as sent:
+        return await _write(connection, queue, sent.jobs, table)
+
+
+async def _write(connection: Executor, queue: str, jobs: Sequence[NewJob], table: sa.Table) -> list[str]:
     # Time first, so that inserts stay at the index's end and rows leave in the order of their making.
     call = f"ob-{time.time_ns():016x}-{os.urandom(6).hex()}"
     rows = [_row(f"{call}-{number:06x}", queue, job) for number, job in enumerate(jobs)]

@@ -1,5 +1,8 @@
 """Queue: produce, inspect, control. Each module of this package has the verbs of one kind."""
 
+from collections.abc import Sequence
+
+from ..hooks import Telemetry
 from ..job import JobKeywords, JobOptions
 from .control import Control
 from .limits import Limits
@@ -18,6 +21,7 @@ class Queue(Producing, Reading, Observing, Publishing, Control, Limits, Scheduli
         url: The server; by default the environment's TORIL_URL, else `valkey://127.0.0.1:6379/0`.
         prefix: What all keys begin with, as BullMQ's `prefix`.
         defaults: Options of the jobs that this object adds, where they say nothing else.
+        telemetry: Follows the jobs that this object adds.
 
     Raises:
         InvalidOption: name, URL, prefix or an option are wrong.
@@ -27,7 +31,14 @@ class Queue(Producing, Reading, Observing, Publishing, Control, Limits, Scheduli
     """
 
     def __init__(
-        self, name: str, url: str | None = None, *, prefix: str = "bull", defaults: JobKeywords | None = None
+        self,
+        name: str,
+        url: str | None = None,
+        *,
+        prefix: str = "bull",
+        defaults: JobKeywords | None = None,
+        telemetry: Sequence[Telemetry] = (),
     ) -> None:
         super().__init__(name, url, prefix=prefix)
         self._defaults = JobOptions.of(**(defaults or {}))
+        self.follow(telemetry)

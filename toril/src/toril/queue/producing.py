@@ -11,6 +11,7 @@ from typing import Unpack
 
 from ..codec import AddArguments, add_arguments, flow_arguments
 from ..errors import InvalidOption, JobError, ParentMissing, ParentTaken
+from ..hooks import Telemetry, overriding, sending
 from ..job import JobKeywords, JobOptions, Json, NewJob
 from ..record import Job
 from ..storage.flows import NO_PARENT, Refused, add_flow
@@ -28,7 +29,12 @@ class Producing(Steering):
     def __init__(self, name: str, url: str | None = None, *, prefix: str = "bull") -> None:
         super().__init__(name, url, prefix=prefix)
         self._defaults = _PLAIN
+        self._senders: tuple[Telemetry, ...] = ()
         self._gathered = GatheredAdds(self._store)
+
+    def follow(self, telemetry: Sequence[Telemetry]) -> None:
+        """Let these follow what is added from now on; for toril's own modules."""
+        self._senders = overriding(telemetry, "sending")
 
     async def add(self, name: str, data: Json = None, **options: Unpack[JobKeywords]) -> Job:
         """Add a job.
@@ -43,6 +49,14 @@ class Producing(Steering):
             NotReplicated: the URL asks for replicas, and too few had the job in time.
         """
         new = self.with_defaults(NewJob(name, data, **options))
+        if not self._senders:
+            return await self._add(new)
+        with sending(self._senders, self._name, [new]) as sent:
+            made = await self._add(sent.jobs[0])
+            sent.added([made])
+            return made
+
+    async def _add(self, new: NewJob) -> Job:
         if new.options.parent is not None:
             return (await self._add_children([new]))[0]
         arguments = add_arguments(new)
@@ -69,6 +83,14 @@ class Producing(Steering):
         """
         if self._defaults is not _PLAIN:
             jobs = [self.with_defaults(job) for job in jobs]
+        if not self._senders:
+            return await self._add_many(jobs)
+        with sending(self._senders, self._name, jobs) as sent:
+            made = await self._add_many(sent.jobs)
+            sent.added(made)
+            return made
+
+    async def _add_many(self, jobs: Sequence[NewJob]) -> list[Job]:
         if any(job.options.parent is not None for job in jobs):
             return await self._add_children(jobs)
         arguments = [add_arguments(job) for job in jobs]

@@ -31,7 +31,7 @@ class Outcomes:
     def __init__(
         self, backoffs: Mapping[str, BackoffStrategy], keep_completed: Keep, keep_failed: Keep
     ) -> None:
-        self._backoffs = backoffs
+        self._backoffs = dict(backoffs)
         self._keep = {"c": keep_completed, "f": keep_failed}
 
     def of_result(self, job: Job, token: str, result: Json) -> Settlement:

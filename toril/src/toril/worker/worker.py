@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import cast
 
 from ..errors import InvalidOption
+from ..hooks import Telemetry, overriding
 from ..options import Keep, RateLimit, seconds, whole
 from ..queue import Queue
 from ..record import Job
@@ -39,6 +40,7 @@ from .observed import Observed
 from .outcomes import BackoffStrategy, Outcomes
 from .routes import Handler, Middleware, Router, SingleRoute
 from .runs import Runs
+from .told import ToldOutcomes
 
 logger = logging.getLogger("toril")
 
@@ -75,6 +77,7 @@ class Worker(Observed):
             `Queue.get_metrics`; 0 keeps none. BullMQ's docs advise two weeks, 20,160.
         retention_interval: Seconds between two looks for finished jobs that have become too old.
         middleware: Called around each run, the first one outermost: the hook for third parties.
+        telemetry: Follows the runs of its jobs; around the middleware.
         limiter: How many jobs may begin in a time, over all workers of the queue that have the same
             limiter; the queue's own (`Queue.set_global_rate_limit`) goes before it.
         max_started_attempts: How many runs of a job may begin, however they end; None for no limit.
@@ -112,6 +115,7 @@ class Worker(Observed):
         drain_delay: float | timedelta = 5.0,
         stalled_check: bool = True,
         run_in: RunIn | None = None,
+        telemetry: Sequence[Telemetry] = (),
     ) -> None:
         if hasattr(handler, "route"):
             if run_in is not None:
@@ -125,7 +129,7 @@ class Worker(Observed):
         self.name = name or f"toril-{self.id[:8]}"
         if not all("!" <= letter <= "~" for letter in self.name):
             raise InvalidOption(f"a worker's name must be printable ASCII without spaces, not {self.name!r}")
-        self.queue = Queue(queue, url, prefix=prefix)
+        self.queue = Queue(queue, url, prefix=prefix, telemetry=telemetry)
         self._address = self.queue.store.connection.address
         self._keys = Keys(queue, prefix)
         self._names = router.names
@@ -143,12 +147,15 @@ class Worker(Observed):
         self._stalled_check = stalled_check
         self._drain_timeout = seconds(drain_timeout, "drain_timeout")
         self._pool = Pool(queue, self.queue.url, prefix)
+        keeps = (keep_completed or Keep(), keep_failed or Keep())
+        told = overriding(telemetry, "ended")
+        outcomes = ToldOutcomes(told, backoffs or {}, *keeps) if told else Outcomes(backoffs or {}, *keeps)
         self._executor = Executor(
             router,
             Advancer(self.queue.schedulers).advance,
-            Outcomes(dict(backoffs or {}), keep_completed or Keep(), keep_failed or Keep()),
+            outcomes,
             self._pool,
-            middleware,
+            [*(each.running for each in overriding(telemetry, "running")), *middleware],
             max_started_attempts,
         )
         super().__init__(Runs(self.queue, self._executor, self.id))
