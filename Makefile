@@ -24,7 +24,7 @@ run: setup ## Run the helpdesk with its own servers and a demo
 # Processes that share the tests, which mostly wait for servers.
 TESTERS ?= 3
 test: setup check ## Check the code and run all tests but those that need Node or a browser
-	$(BIN)/python -m pytest -n $(TESTERS) -m "not node and not browser" toril/tests insightdesk/tests
+	$(BIN)/python -m pytest -n $(TESTERS) -m "not node and not browser" toril/tests insightdesk/tests tests/docs
 
 check: setup ## Lint, format, types, imports one way
 	$(BIN)/ruff check .

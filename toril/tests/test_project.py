@@ -1,10 +1,8 @@
-"""The project itself: names, lock, README."""
+"""The project itself: names and lock."""
 
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
 from types import ModuleType
@@ -37,11 +35,3 @@ def test_the_lock_s_input_is_what_the_distributions_need() -> None:
 
 def test_the_lock_names_no_place_of_download() -> None:
     assert not re.search(r"https?://|file:|--find-links|--index", (ROOT / "requirements.lock").read_text())
-
-
-def test_the_readme_s_first_job_runs(tmp_path: Path) -> None:
-    (snippet,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    script = tmp_path / "first.py"
-    script.write_text(snippet)
-    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=60, check=False)
-    assert (done.returncode, done.stdout) == (0, "Welcome, Ann!\n"), done.stderr
