@@ -126,9 +126,11 @@ class Page:
         tree = "\n" * (block.line - 1) + block.code
         code = compile(tree, str(self._path), "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
         with contextlib.redirect_stdout(io.StringIO()) as printed:
-            result = eval(code, self._scope)
             if code.co_flags & inspect.CO_COROUTINE:
-                await result
+                await eval(code, self._scope)
+            else:
+                # Beside the event loop, so that a whole program with its own `asyncio.run` runs too.
+                await asyncio.to_thread(exec, code, self._scope)
         self._printed = printed.getvalue()
 
     async def _bash(self, block: Block) -> None:
