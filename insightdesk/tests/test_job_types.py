@@ -16,6 +16,8 @@ TYPES = [
     ("email", "send", "to subject template data", 5, 30.0, 1),
     ("email", "welcome", "userId email name", 5, 60.0, 1),
     ("email", "ticket-notification", "ticketId recipientId type", 3, 30.0, 1),
+    ("email-welcome", "welcome", "userId email name", 5, 60.0, 1),
+    ("email-ticket-notification", "ticket-notification", "ticketId recipientId type", 3, 30.0, 1),
     ("sla-check", "check", "ticketId checkType", 5, 30.0, 1),
     ("sla-check", "scan", "", 5, 30.0, 1),
     ("ticket-actions", "auto-close-scan", "", 3, 60.0, 5),
@@ -58,13 +60,14 @@ def test_every_job_has_both_limits_and_those_of_mails_and_reports_are_the_briefs
         assert isinstance(failed, toril.Keep)
         assert None not in (done.count, done.age, failed.count, failed.age), definition.name
         ages.setdefault(definition.queue, set()).add((done.age or 0.0, failed.age or 0.0))
-    assert ages["email"] == {(HOUR, DAY)}
+    for queue in ("email", "email-welcome", "email-ticket-notification"):
+        assert ages[queue] == {(HOUR, DAY)}
     assert ages["reports"] == {(4 * HOUR, DAY)}
 
 
 def test_queues_are_declared_once_and_each_has_handlers() -> None:
     concurrency = {spec.name: spec.concurrency for spec in QUEUES}
     assert set(concurrency) == {queue for queue, _ in DEFINED}
-    # One worker serves all mails: ten at a time, as many as the brief has for notifications.
-    assert (concurrency["email"], concurrency["sla-check"], concurrency["reports"]) == (10, 5, 2)
+    assert (concurrency["email"], concurrency["sla-check"], concurrency["reports"]) == (5, 5, 2)
+    assert (concurrency["email-welcome"], concurrency["email-ticket-notification"]) == (1, 10)
     assert concurrency["notifications"] == 5

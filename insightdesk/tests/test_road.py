@@ -165,7 +165,8 @@ async def test_stats_have_every_queue_under_its_key(
 ) -> None:
     response = await api.get("/admin/jobs/stats", headers=desk.headers(Role.ADMIN))
     assert set(response.json()["data"]) == {
-        "email", "slaCheck", "ticketActions", "reports", "notifications", "cleanup",
+        "email", "emailWelcome", "emailTicketNotification", "slaCheck", "ticketActions", "reports",
+        "notifications", "cleanup",
     }  # fmt: skip
 
 

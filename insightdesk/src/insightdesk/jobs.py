@@ -5,7 +5,7 @@ from __future__ import annotations
 import typing
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import toril
 from insightdesk.kit.redaction import PRIVATE
@@ -13,7 +13,7 @@ from insightdesk.logs import log_run
 from insightdesk.settings import get_settings
 from insightdesk.tenancy import confine_job
 
-__all__ = ["HIGH", "LOW", "MEDIUM", "Preset", "app", "declared_fields", "delivery_key"]
+__all__ = ["HIGH", "LOW", "MEDIUM", "Preset", "app", "declared_fields", "delivery_key", "serve_also"]
 
 
 class PresetOptions(TypedDict):
@@ -57,6 +57,16 @@ app = toril.Toril(
     middleware=[log_run, confine_job],
     metrics_minutes=METRICS_MINUTES,
 )
+
+
+def serve_also(definition: toril.JobDefinition[..., Any], queue: str, *names: str) -> None:
+    """Let the job's handler serve another queue too, under each of these names, for foreign producers.
+
+    Raises:
+        toril.InvalidOption: a name is taken in that queue.
+    """
+    for name in names:
+        app.job(queue, name=name, **definition.default_options)(definition.handler)
 
 
 def delivery_key(job: toril.Job) -> str:

@@ -21,7 +21,9 @@ class QueueSpec:
 
 
 QUEUES = (
-    QueueSpec("email", "email", 10),
+    QueueSpec("email", "email", 5),
+    QueueSpec("email-welcome", "emailWelcome", 1),
+    QueueSpec("email-ticket-notification", "emailTicketNotification", 10),
     QueueSpec("sla-check", "slaCheck", 5),
     QueueSpec("ticket-actions", "ticketActions", 5),
     QueueSpec("reports", "reports", 2),

@@ -136,7 +136,10 @@ async def keys_naming(url: str, *words: str) -> set[str]:
             b"stream": client.xrange,
         }
         async for key in client.scan_iter(count=1000):
-            content = await read[await client.type(key)](key)
+            kind = await client.type(key)
+            if kind == b"none":  # it has expired since it was listed
+                continue
+            content = await read[kind](key)
             written = f"{key!r} {content!r}".lower()
             if any(word.lower() in written for word in words):
                 found.add(key.decode())

@@ -28,7 +28,7 @@ from insightdesk.settings import get_settings, load_settings
 __all__ = ["run_dev"]
 
 _STOP_LIMIT = 10.0  # seconds for the API and the worker to finish what they are doing
-_WATCHED_QUEUES = ("email", "sla-check", "notifications")
+_WATCHED_QUEUES = ("email", "email-ticket-notification", "sla-check", "notifications")
 
 
 def run_dev(*, port: int, demo: bool, fresh: bool) -> int:

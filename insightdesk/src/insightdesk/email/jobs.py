@@ -1,4 +1,9 @@
-"""The jobs of the `email` queue. Node producers send the same payloads, in camelCase."""
+"""The jobs of the mail queues. Node producers send the same payloads, in camelCase.
+
+A ticket's notifications have a queue of their own, so that ten of them may run beside five other mails and
+neither waits for the other's slots. The brief's producers know two layouts: one queue for all mails, with the
+job's name saying which, and a queue for each kind, where the name says nothing. Both are served.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +15,7 @@ from insightdesk.database import transaction
 from insightdesk.email import gathering, producing
 from insightdesk.email.delivery import deliver
 from insightdesk.email.kinds import NotificationKind
-from insightdesk.jobs import HIGH, app, delivery_key
+from insightdesk.jobs import HIGH, app, delivery_key, serve_also
 from insightdesk.kit import clock
 from insightdesk.kit.redaction import Private
 from toril import outbox
@@ -73,7 +78,7 @@ async def send_welcome(job: toril.Job, user_id: str, email: Private[str], name: 
 
 
 @app.job(
-    "email",
+    "email-ticket-notification",
     name="ticket-notification",
     attempts=3,
     backoff=toril.Backoff.exponential(30.0, jitter=0.1),
@@ -123,3 +128,9 @@ async def send_gathered(window_id: str) -> None:
             await outbox.enqueue(session, job.queue, job.new_job(delivery_id=closed.delivery_id))
     if isinstance(closed, datetime):
         raise toril.Snooze((closed - now).total_seconds(), "the window is still open")
+
+
+# A producer that names the queue alone names the job after it.
+serve_also(send_welcome, "email-welcome", "welcome", "email-welcome")
+serve_also(send_ticket_notification, "email-ticket-notification", "email-ticket-notification")
+serve_also(send_ticket_notification, "email", "ticket-notification")
