@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 
 from .dispatch import Dispatch
 from .errors import UnknownJob
-from .hooks import Telemetry
+from .hooks import Telemetry, exposition
 from .registry import Registry
 from .worker import Worker
 from .worker.outcomes import BackoffStrategy
@@ -60,6 +60,10 @@ class Toril(Registry):
     def workers(self) -> list[Worker]:
         """The workers that run now."""
         return list(self._workers)
+
+    async def metrics(self) -> str | None:
+        """What its telemetry tells Prometheus, in the text format; None if nothing."""
+        return await exposition(self.telemetry)
 
     async def run_worker(
         self,

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Protocol
 
 from .job import Json, NewJob
 from .record import Job
@@ -43,6 +44,36 @@ class Sending:
     added: Callable[[Sequence[Job]], None]
 
 
+class Named(Protocol):
+    """A queue."""
+
+    @property
+    def name(self) -> str: ...
+
+
+class WorkerView(Protocol):
+    """A worker, to those who only look; `Worker` says what each number is."""
+
+    @property
+    def queue(self) -> Named: ...
+    @property
+    def concurrency(self) -> int: ...
+    @property
+    def running(self) -> int: ...
+    @property
+    def is_running(self) -> bool: ...
+    @property
+    def last_success(self) -> float | None: ...
+    @property
+    def handed_back(self) -> int: ...
+    @property
+    def recovered(self) -> int: ...
+    @property
+    def lost_locks(self) -> int: ...
+    @property
+    def reconnects(self) -> int: ...
+
+
 class Telemetry:
     """Follows jobs. Override what you need: what is not overridden costs nothing.
 
@@ -59,6 +90,9 @@ class Telemetry:
         """
         yield Sending(jobs, lambda made: None)
 
+    def working(self, worker: WorkerView) -> None:
+        """A worker begins, in the event loop in which this is called."""
+
     async def running(self, job: Job, run: Callable[[], Awaitable[Json]]) -> Json:
         """Around each run that reaches its handler, as a middleware."""
         return await run()
@@ -72,8 +106,8 @@ class Telemetry:
             error: What the run has ended with; None if it has completed.
         """
 
-    def exposition(self) -> str | None:
-        """What a process tells Prometheus of itself, in its text format; None if nothing."""
+    async def exposition(self) -> str | None:
+        """What this process tells Prometheus, in its text format; None if nothing."""
         return None
 
 
@@ -107,6 +141,15 @@ def tell(telemetry: Sequence[Telemetry], job: Job, ending: Ending, error: BaseEx
             logger.exception("job %s: %s cannot take note of its end", job.id, type(each).__name__)
 
 
-def exposition(telemetry: Sequence[Telemetry]) -> str:
-    """What all of them tell Prometheus."""
-    return "".join(text for each in telemetry if (text := each.exposition()) is not None)
+async def exposition(telemetry: Sequence[Telemetry]) -> str | None:
+    """What all of them tell Prometheus; None if nothing."""
+    texts: list[str] = []
+    for each in telemetry:
+        try:
+            text = await each.exposition()
+        except Exception:
+            logger.exception("%s cannot tell its metrics", type(each).__name__)
+            continue
+        if text is not None:
+            texts.append(text)
+    return "".join(texts) if texts else None

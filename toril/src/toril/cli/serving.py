@@ -73,6 +73,7 @@ class Serving:
             host=self.health_host,
             max_age=self.max_age,
             tell=None if line is None else line.tell,
+            metrics=application.metrics,
         )
         async with monitor:
             return await application.run_worker(

@@ -70,7 +70,7 @@ def worker(
     ] = None,
     health_port: Annotated[
         int | None,
-        typer.Option(min=0, max=65535, help="Serve /live and /ready there.", rich_help_panel=PROBES),
+        typer.Option(min=0, max=65535, help="Serve /live, /ready, /metrics.", rich_help_panel=PROBES),
     ] = None,
     health_host: Annotated[
         str, typer.Option(help="The address of the endpoint.", rich_help_panel=PROBES)

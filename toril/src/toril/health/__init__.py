@@ -1,5 +1,6 @@
 """Tells whether workers make progress: a file, an HTTP endpoint, and what both of them say."""
 
+from .exposition import merged
 from .file import silence_of
 from .monitor import HealthMonitor
 from .probes import TICK, Probes
@@ -14,5 +15,6 @@ __all__ = [
     "ProcessReport",
     "QueueReport",
     "judge",
+    "merged",
     "silence_of",
 ]

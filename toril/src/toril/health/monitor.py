@@ -13,11 +13,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
+import msgspec
+
 from ..options import positive
 from .probes import TICK, Probes
 from .report import MAX_AGE, Health, ProcessReport, QueueReport, judge
+from .server import Metrics
 
 PAGE = os.sysconf("SC_PAGE_SIZE") if sys.platform == "linux" else 0
+
+
+METRICS_INTERVAL = 5.0
+"""Seconds between two of the metrics that a supervisor is told."""
 
 
 class Named(Protocol):
@@ -51,7 +58,8 @@ class HealthMonitor:
         port: Of the HTTP endpoint with `/live` and `/ready`; none if None.
         host: The address that it listens at.
         max_age: Seconds without an answer of the server after which a worker is not live.
-        tell: Gets each report too.
+        tell: Gets each report too; now and then with its metrics.
+        metrics: Gives the endpoint's answer to `/metrics`.
 
     Raises:
         InvalidOption: an option is wrong; or, on entering, the port or the file cannot be used.
@@ -66,14 +74,17 @@ class HealthMonitor:
         host: str = "0.0.0.0",
         max_age: float | timedelta = MAX_AGE,
         tell: Callable[[ProcessReport], None] | None = None,
+        metrics: Metrics | None = None,
     ) -> None:
         self._workers = workers
         self._max_age = positive(max_age, "max_age")
-        self._probes = Probes(self.health, file=file, port=port, host=host)
+        self._probes = Probes(self.health, file=file, port=port, host=host, metrics=metrics)
         self._tell = tell
+        self._metrics = metrics
+        self._fresh_metrics: str | None = None
         self._begun = time.monotonic()
         self._lag = 0.0
-        self._ticker: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
 
     @property
     def port(self) -> int | None:
@@ -105,15 +116,18 @@ class HealthMonitor:
 
     async def __aenter__(self) -> Self:
         await self._probes.start()
-        self._ticker = asyncio.create_task(self._tick())
+        self._tasks.add(asyncio.create_task(self._tick()))
+        if self._tell is not None and self._metrics is not None:
+            self._tasks.add(asyncio.create_task(self._read(self._metrics)))
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._ticker is not None:
-            self._ticker.cancel()
-            await asyncio.wait([self._ticker])
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
         await self._probes.stop()
 
     async def _tick(self) -> None:
@@ -124,8 +138,15 @@ class HealthMonitor:
             due = time.monotonic() + TICK
             report = self.report()
             if self._tell is not None:
-                self._tell(report)
+                self._tell(msgspec.structs.replace(report, metrics=self._fresh_metrics))
+                self._fresh_metrics = None
             self._probes.write(judge([report], self._max_age, 1))
+
+    async def _read(self, metrics: Metrics) -> None:
+        # Beside the reports, which must not wait for a server that is gone.
+        while True:
+            self._fresh_metrics = await metrics()
+            await asyncio.sleep(METRICS_INTERVAL)
 
 
 def resident_memory() -> int:

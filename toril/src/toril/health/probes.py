@@ -8,7 +8,7 @@ from pathlib import Path
 
 from .file import LivenessFile
 from .report import Health
-from .server import HealthServer
+from .server import HealthServer, Metrics
 
 logger = logging.getLogger("toril")
 
@@ -17,20 +17,27 @@ TICK = 0.5
 
 
 class Probes:
-    """Answers `/live` and `/ready`, and writes the liveness file.
+    """Answers `/live`, `/ready` and `/metrics`, and writes the liveness file.
 
     Args:
         health: Gives the present health.
         file: The liveness file's path; none if None.
         port: The endpoint's port; none if None.
         host: The address that it listens at.
+        metrics: Gives the endpoint's answer to `/metrics`.
     """
 
     def __init__(
-        self, health: Callable[[], Health], *, file: str | Path | None, port: int | None, host: str
+        self,
+        health: Callable[[], Health],
+        *,
+        file: str | Path | None,
+        port: int | None,
+        host: str,
+        metrics: Metrics | None = None,
     ) -> None:
         self._file = None if file is None else LivenessFile(Path(file))
-        self._server = None if port is None else HealthServer(host, port, health)
+        self._server = None if port is None else HealthServer(host, port, health, metrics)
 
     @property
     def port(self) -> int | None:

@@ -28,7 +28,7 @@ class QueueReport(msgspec.Struct, frozen=True, rename="camel"):
     finished: int
 
 
-class ProcessReport(msgspec.Struct, frozen=True, rename="camel"):
+class ProcessReport(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """One process with its workers.
 
     Attributes:
@@ -38,6 +38,7 @@ class ProcessReport(msgspec.Struct, frozen=True, rename="camel"):
             the process's start, before there are workers.
         event_loop_lag: Seconds that the event loop was late at the last look.
         memory: Bytes of resident memory; 0 where that is not known.
+        metrics: What it tells Prometheus, now and then, for its supervisor; None otherwise.
     """
 
     pid: int
@@ -45,6 +46,7 @@ class ProcessReport(msgspec.Struct, frozen=True, rename="camel"):
     silent_for: float
     event_loop_lag: float
     memory: int
+    metrics: str | None = None
 
     def aged(self, seconds: float) -> ProcessReport:
         """Return the report as it must be read so many seconds after it was made."""

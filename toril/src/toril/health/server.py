@@ -1,10 +1,10 @@
-"""A tiny HTTP server for probes: `/live` and `/ready`, 200 or 503, with the report as JSON."""
+"""A tiny HTTP server: `/live` and `/ready`, 200 or 503 with the report as JSON, and `/metrics`."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 
 import msgspec
@@ -17,6 +17,13 @@ TIMEOUT = 5.0
 LIMIT = 8192
 """Bytes of a request's head that are read."""
 
+JSON = "application/json"
+METRICS = "text/plain; version=0.0.4; charset=utf-8"
+"""The content type of Prometheus's text format."""
+
+Metrics = Callable[[], Awaitable[str | None]]
+"""Gives what is told to Prometheus, in its text format; None if nothing is."""
+
 
 class HealthServer:
     """Answers probes.
@@ -25,12 +32,16 @@ class HealthServer:
         host: The address to listen at.
         port: The port; a free one if 0.
         health: Gives the present health.
+        metrics: Gives the answer to `/metrics`.
     """
 
-    def __init__(self, host: str, port: int, health: Callable[[], Health]) -> None:
+    def __init__(
+        self, host: str, port: int, health: Callable[[], Health], metrics: Metrics | None = None
+    ) -> None:
         self._host = host
         self._port = port
         self._health = health
+        self._metrics = metrics
         self._server: asyncio.Server | None = None
 
     @property
@@ -59,10 +70,10 @@ class HealthServer:
         try:
             async with asyncio.timeout(TIMEOUT):
                 head = await reader.readuntil(b"\r\n\r\n")
-                status, body = self._answer(head.split(b"\r\n", 1)[0].split(b" "))
+                status, kind, body = await self._answer(head.split(b"\r\n", 1)[0].split(b" "))
                 headers = (
                     f"HTTP/1.1 {status.value} {status.phrase}",
-                    "Content-Type: application/json",
+                    f"Content-Type: {kind}",
                     f"Content-Length: {len(body)}",
                     "Cache-Control: no-store",
                     "Connection: close",
@@ -78,13 +89,19 @@ class HealthServer:
             with contextlib.suppress(OSError):
                 await writer.wait_closed()
 
-    def _answer(self, request: list[bytes]) -> tuple[HTTPStatus, bytes]:
+    async def _answer(self, request: list[bytes]) -> tuple[HTTPStatus, str, bytes]:
         method, target = (*request, b"", b"")[:2]
         if method not in (b"GET", b"HEAD"):
-            return HTTPStatus.METHOD_NOT_ALLOWED, b'{"error":"GET or HEAD"}'
+            return HTTPStatus.METHOD_NOT_ALLOWED, JSON, b'{"error":"GET or HEAD"}'
         path = target.partition(b"?")[0]
+        if path == b"/metrics":
+            text = None if self._metrics is None else await self._metrics()
+            if text is None:
+                return HTTPStatus.NOT_FOUND, JSON, b'{"error":"no telemetry of the application has metrics"}'
+            return HTTPStatus.OK, METRICS, text.encode()
         if path not in (b"/live", b"/ready"):
-            return HTTPStatus.NOT_FOUND, b'{"error":"/live or /ready"}'
+            return HTTPStatus.NOT_FOUND, JSON, b'{"error":"/live, /ready or /metrics"}'
         health = self._health()
         good = health.live if path == b"/live" else health.ready
-        return HTTPStatus.OK if good else HTTPStatus.SERVICE_UNAVAILABLE, msgspec.json.encode(health)
+        status = HTTPStatus.OK if good else HTTPStatus.SERVICE_UNAVAILABLE
+        return status, JSON, msgspec.json.encode(health)

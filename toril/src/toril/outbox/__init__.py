@@ -4,8 +4,9 @@ Jobs are written to a table in the caller's own transaction; a relay moves commi
 server. A job's id is its row's id, so a row that was sent twice is still one job.
 """
 
+from .lag import Backlog, backlog
 from .relay import OutboxRelay
 from .table import CHANNEL, outbox_table
 from .writing import Executor, enqueue
 
-__all__ = ["CHANNEL", "Executor", "OutboxRelay", "enqueue", "outbox_table"]
+__all__ = ["CHANNEL", "Backlog", "Executor", "OutboxRelay", "backlog", "enqueue", "outbox_table"]

@@ -29,6 +29,7 @@ class Member:
         begun: When it was started, by `time.monotonic`.
         ready: Set once its workers take jobs.
         killed: Whether it had to be killed because it did not end.
+        metrics: What it told Prometheus last; None if nothing yet.
         exhausted: Whether it has reached a limit and is to be replaced.
     """
 
@@ -38,6 +39,7 @@ class Member:
         self.ready = asyncio.Event()
         self.killed = False
         self.exhausted = False
+        self.metrics: str | None = None
         self._process = process
         self._report: tuple[float, ProcessReport] | None = None
         self._reader: asyncio.Task[None] | None = None
@@ -70,6 +72,9 @@ class Member:
             with contextlib.suppress(ConnectionError):
                 while (line := await reader.readline()).endswith(b"\n"):
                     report = msgspec.json.decode(line, type=ProcessReport)
+                    if report.metrics is not None:
+                        self.metrics = report.metrics
+                        report = msgspec.structs.replace(report, metrics=None)
                     self._report = (time.monotonic(), report)
                     if report.ready:
                         self.ready.set()

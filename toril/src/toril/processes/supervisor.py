@@ -16,7 +16,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from ..failure import how_it_ended
-from ..health import MAX_AGE, TICK, Health, Probes, judge
+from ..health import MAX_AGE, TICK, Health, Probes, judge, merged
 from ..options import positive
 from .exits import Exit
 from .lifeline import GRACE
@@ -65,7 +65,7 @@ class Supervisor:
         self._limits = limits
         self._watch = watch
         self._max_age = positive(max_age, "max_age")
-        self._probes = Probes(self.health, file=file, port=port, host=host)
+        self._probes = Probes(self.health, file=file, port=port, host=host, metrics=self.metrics)
         self._members: dict[int, Member] = {}
         self._living: set[Member] = set()
         self._leaving: set[Member] = set()
@@ -83,6 +83,11 @@ class Supervisor:
         """Judge all processes now."""
         reports = [member.report() for _, member in sorted(self._members.items())]
         return judge(reports, self._max_age, self._count)
+
+    async def metrics(self) -> str | None:
+        """What the processes have told Prometheus, each under its number; None if none has."""
+        told = {str(slot): each.metrics for slot, each in sorted(self._members.items()) if each.metrics}
+        return merged(told, "process") if told else None
 
     async def run(self) -> Exit:
         """Run until told to stop, or until there is no sense in going on; see `Exit`."""

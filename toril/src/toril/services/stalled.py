@@ -23,10 +23,13 @@ class StalledService(Service):
         super().__init__(interval)
         self._store = store
         self._max_stalled = max_stalled
+        self.recovered = 0
+        """How many jobs it has given back."""
 
     async def run_once(self) -> int:
         """Mark running jobs, and give back those marked before that have no lock."""
         given_back = await self._store.recover_stalled(self._max_stalled, round(self._interval * 1000))
         for job_id in given_back:
             logger.warning("job %s stalled: its worker has died or lost it", job_id)
+        self.recovered += len(given_back)
         return len(given_back)

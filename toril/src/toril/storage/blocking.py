@@ -92,6 +92,8 @@ class BlockingConnection:
         self._timeout = timeout
         self._wire: _Wire | None = None
         self._closed = False
+        self.reconnects = 0
+        """How often the connection was lost and made anew."""
 
     def call(self, *args: Argument) -> Reply:
         """Send one command and return its answer; once more if another server is to have it.
@@ -106,6 +108,7 @@ class BlockingConnection:
             try:
                 return wire.call(args)
             except ConnectionFailed as error:
+                self.reconnects += 1
                 logger.warning("connection %s is made anew: %s", self._name, error)
                 self._leave(wire)
                 raise

@@ -56,6 +56,8 @@ class Connection:
         self._retired: set[Channel] = set()
         self._opening: asyncio.Task[_Live] | None = None
         self._closed = False
+        self.reconnects = 0
+        """How often the connection was lost and made anew."""
 
     async def call(
         self, *args: Argument, timeout: float = CALL_TIMEOUT, replicas: Replicas | None = None
@@ -161,6 +163,7 @@ class Connection:
     async def _connect(self) -> _Live:
         lost, self._live = self._live, None
         if lost is not None:
+            self.reconnects += 1
             logger.warning("connection %s is made anew: %s", self._name, lost.channel.reason)
         found = await inquire(self._routes, self._routes.locate())
         return await connect(self._routes, found[0], self._name)

@@ -110,6 +110,11 @@ class Lifeline:
         except (ConnectionFailed, ServerRefused) as error:
             raise ConnectionFailed(f"the worker cannot keep its jobs: {error}") from error
 
+    @property
+    def reconnects(self) -> int:
+        """How often its connection was made anew."""
+        return self._connection.reconnects
+
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()

@@ -40,6 +40,11 @@ class Idler:
         # The name is how `Queue.workers` and Node's `getWorkers` find this worker.
         return Connection(self._address, name=f"{self._keys.client}:w:{self._name}")
 
+    @property
+    def reconnects(self) -> int:
+        """How often its connection was made anew."""
+        return self._connection.reconnects
+
     async def connect(self) -> None:
         """Connect, so that the worker can be found. Raises ConnectionFailed, ServerRefused."""
         await self._connection.call("PING")

@@ -71,6 +71,8 @@ class Keeper:
         self._loop_thread = threading.get_ident()
         self._beat = time.monotonic()
         self._reported = False
+        self.recovered = 0
+        """How many jobs of dead workers it has given back."""
         self._begun = asyncio.Event()
         self.crash: asyncio.Future[None] = self._loop.create_future()
         """Gets the error that the thread has ended with: a worker without it must not go on."""
@@ -109,6 +111,7 @@ class Keeper:
         assert self._death_after is not None
         every = self._death_after / BEATS
         found = self._lifeline.beat(every, self._death_after, self._max_stalled, self._card())
+        self.recovered += len(found.given_back)
         for job_id in found.given_back:
             logger.warning("job %s stalled: its worker has died", job_id)
         if found.begins and self._known:

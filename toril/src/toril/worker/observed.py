@@ -5,11 +5,25 @@ from __future__ import annotations
 import asyncio
 import time
 from datetime import timedelta
+from typing import Protocol
 
 from ..health import MAX_AGE
 from ..options import seconds
 from .cycle import Cycle
 from .runs import Runs
+
+
+class Recovering(Protocol):
+    """What gives back jobs of dead workers."""
+
+    recovered: int
+
+
+class Reconnecting(Protocol):
+    """What has a connection."""
+
+    @property
+    def reconnects(self) -> int: ...
 
 
 class Observed:
@@ -19,6 +33,8 @@ class Observed:
         self._runs = runs
         self._cycle: Cycle | None = None
         self._ended = asyncio.Event()
+        self._recovering: tuple[Recovering, ...] = ()
+        self._connections: tuple[Reconnecting, ...] = ()
 
     @property
     def running(self) -> int:
@@ -49,6 +65,21 @@ class Observed:
     def handed_back(self) -> int:
         """How many of these were handed back unspent, for the worker stopped."""
         return self._runs.handed_back
+
+    @property
+    def lost_locks(self) -> int:
+        """How many of its jobs were found to be no longer its own, and not settled."""
+        return self._runs.lost_locks
+
+    @property
+    def recovered(self) -> int:
+        """How many jobs of dead workers this one has given back."""
+        return sum(each.recovered for each in self._recovering)
+
+    @property
+    def reconnects(self) -> int:
+        """How often one of its connections was made anew."""
+        return sum(each.reconnects for each in self._connections)
 
     @property
     def finished(self) -> int:

@@ -80,6 +80,7 @@ class Runs:
         self.failed = 0
         self.retried = 0
         self.handed_back = 0
+        self.lost_locks = 0
 
     def __len__(self) -> int:
         return len(self._running)
@@ -141,6 +142,7 @@ class Runs:
             self.failed += 1
             logger.warning("job %s has failed: %s", settlement.job_id, FAILED_INSTEAD[code])
             return
+        self.lost_locks += 1
         logger.warning(
             "job %s could not be settled (code %d): its lock is gone, so that it was settled before, by a "
             "call whose answer was lost, or is not this worker's now",
@@ -154,6 +156,7 @@ class Runs:
         for job_id in job_ids:
             run = self._running.get(job_id)
             if run is not None:
+                self.lost_locks += 1
                 run.interrupt(LockLost)
             else:
                 self.cycle.drop(job_id)

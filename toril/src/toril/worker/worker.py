@@ -147,6 +147,7 @@ class Worker(Observed):
         self._stalled_check = stalled_check
         self._drain_timeout = seconds(drain_timeout, "drain_timeout")
         self._pool = Pool(queue, self.queue.url, prefix)
+        self._watching = overriding(telemetry, "working")
         keeps = (keep_completed or Keep(), keep_failed or Keep())
         told = overriding(telemetry, "ended")
         outcomes = ToldOutcomes(told, backoffs or {}, *keeps) if told else Outcomes(backoffs or {}, *keeps)
@@ -283,8 +284,14 @@ class Worker(Observed):
                 SchedulerService(self.queue.schedulers, self._stalled_interval),
                 CancelService(reader, runs.ordered),
             ]
+            self._recovering = (keeper,)
             if self._stalled_check:
-                services.append(StalledService(store, self._stalled_interval, self._max_stalled))
+                stalled = StalledService(store, self._stalled_interval, self._max_stalled)
+                services.append(stalled)
+                self._recovering = (keeper, stalled)
+            self._connections = (calls, listening, idler, lifeline, self.queue.store.connection)
+            for each in self._watching:
+                each.working(self)
             try:
                 await keeper.start()
                 if self._paused:
