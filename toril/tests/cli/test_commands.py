@@ -75,6 +75,8 @@ async def test_stats_count_jobs(queue: toril.Queue, tmp_path: Path) -> None:
         (["worker", "shop:app"], "cannot reach valkey://127.0.0.1:1/0"),
         (["stats", "--url", "nonsense"], "not a Valkey URL"),
         (["stats"], "cannot reach valkey://127.0.0.1:1/0"),
+        (["jobs", "q"], "cannot reach valkey://127.0.0.1:1/0"),
+        (["explain", "q", "1"], "cannot reach valkey://127.0.0.1:1/0"),
     ],
 )
 def test_mistakes_get_one_clear_line(tmp_path: Path, arguments: list[str], line: str) -> None:

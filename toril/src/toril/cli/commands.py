@@ -1,65 +1,46 @@
-"""The commands."""
+"""The commands: what each is called, where `toril --help` lists it, and an example of it."""
 
 from __future__ import annotations
 
-import json
-from typing import Annotated
+from collections.abc import Callable
 
 import typer
 
-from ..queue import Queue
-from ..storage.address import server_url
-from ..storage.discovery import queue_names
 from .doctor import doctor
-from .run import run
+from .explaining import explain_job
+from .jobs import job, jobs
+from .queues import pause, resume, stats
+from .schedulers import schedulers
+from .steering import cancel, promote, remove, retry
+from .telling import told
 from .worker import alive, worker
 
-app = typer.Typer(no_args_is_help=True, add_completion=True, help="Jobs on Valkey/Redis, shared with BullMQ.")
+HELP = """Jobs on Valkey/Redis, shared with BullMQ.
 
-Url = Annotated[str | None, typer.Option(help="The server; by default TORIL_URL or the local one.")]
-Prefix = Annotated[str, typer.Option(help="What all keys begin with.")]
+Exit codes: 0 it is done; 1 it is not done, and the last line says why; 2 the command was called wrongly.
+`toril worker` has codes of its own.
+"""
 
+RUN, LOOK, STEER = "Run", "Look", "Steer"
 
-app.command()(worker)
-app.command()(alive)
-app.command()(doctor)
+COMMANDS: tuple[tuple[str, Callable[..., None], str, str], ...] = (
+    ("worker", told()(worker), RUN, "toril worker shop:app --queue email --concurrency 50"),
+    ("alive", alive, RUN, "toril alive /run/worker.alive --max-age 30"),
+    ("doctor", doctor, RUN, "toril doctor -u valkey://db:6379/0"),
+    ("stats", stats, LOOK, "toril stats --queue email"),
+    ("jobs", jobs, LOOK, "toril jobs email --state failed --limit 50"),
+    ("job", job, LOOK, "toril job email 17 --logs 100"),
+    ("explain", explain_job, LOOK, "toril explain email 17"),
+    ("schedulers", schedulers, LOOK, "toril schedulers email --run-now nightly"),
+    ("retry", retry, STEER, "toril retry email --all --dry-run"),
+    ("promote", promote, STEER, "toril promote email 17 18"),
+    ("remove", remove, STEER, "toril remove email --all --state completed --limit 1000"),
+    ("cancel", cancel, STEER, "toril cancel email 17 --reason 'sent by hand'"),
+    ("pause", pause, STEER, "toril pause email sms"),
+    ("resume", resume, STEER, "toril resume email sms"),
+)
+"""Names, functions, panels and examples."""
 
-
-@app.command()
-def stats(
-    url: Url = None,
-    queue: Annotated[list[str] | None, typer.Option(help="A queue; all that are there if none.")] = None,
-    prefix: Prefix = "bull",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
-    """Count the jobs of each queue by state."""
-    counts = run(_counts(server_url(url), queue, prefix))
-    if as_json:
-        typer.echo(json.dumps(counts, indent=2))
-        return
-    if not counts:
-        typer.echo("no queues there")
-        return
-    # A worker's process does without this: it is four megabytes.
-    from rich.console import Console
-    from rich.table import Table
-
-    states = [
-        state
-        for state in next(iter(counts.values()))
-        if state != "paused" or any(found[state] for found in counts.values())
-    ]
-    table = Table("queue", *states, box=None)
-    for name, found in counts.items():
-        table.add_row(name, *(str(found[state]) for state in states))
-    console = Console()
-    # Into a pipe or a file nothing is cut off.
-    console.print(table, width=None if console.is_terminal else 200)
-
-
-async def _counts(url: str, queues: list[str] | None, prefix: str) -> dict[str, dict[str, int]]:
-    counts = {}
-    for name in queues or await queue_names(url, prefix):
-        async with Queue(name, url, prefix=prefix) as queue:
-            counts[name] = await queue.get_job_counts()
-    return counts
+app = typer.Typer(no_args_is_help=True, add_completion=True, help=HELP)
+for _name, _function, _panel, _example in COMMANDS:
+    app.command(_name, rich_help_panel=_panel, epilog=f"Example: {_example}")(_function)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from .telling import told
+from .telling import plain_code, told
 
 try:
     import typer
@@ -18,5 +18,5 @@ def main() -> None:
         sys.exit("toril: the command needs its extra: pip install 'toril[cli]'")
     from .commands import app
 
-    with told():
-        app()
+    with told(plain_code):
+        app(prog_name="toril")

@@ -17,9 +17,8 @@ def completed(subject: Subject) -> list[Reason]:
 def failed(subject: Subject) -> list[Reason]:
     """A job that has failed for good."""
     why = subject.text("failedReason") or "no reason is kept"
-    line = (
-        f"it failed for good at {subject.since('finishedOn')}, after attempt {subject.number('atm')}: {why}"
-    )
+    attempts = f", after attempt {subject.number('atm')}" if subject.number("atm") else ""
+    line = f"it failed for good at {subject.since('finishedOn')}{attempts}: {why}"
     return [
         Reason(
             ReasonKind.FAILED,

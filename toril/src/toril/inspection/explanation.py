@@ -116,7 +116,8 @@ class Explanation:
         title = f"job {self.job_id} of queue {self.queue}"
         if self.name is not None:
             title = f"job {self.job_id} ({self.name}) of queue {self.queue}"
-        where = "is not there" if self.state is None else f"is {self.state}"
+        ended = self.state in {JobState.COMPLETED, JobState.FAILED}
+        where = "is not there" if self.state is None else f"{'has' if ended else 'is'} {self.state}"
         lines = [f"{title} {where}", *(f"  - {reason.text}" for reason in self.reasons)]
         return "\n".join(map(one_line, [*lines, *(f"  > {advice}" for advice in self.advice)]))
 

@@ -7,13 +7,12 @@ from ..job import JobKeywords, JobOptions
 from .control import Control
 from .limits import Limits
 from .observing import Observing
-from .producing import Producing
 from .publishing import Publishing
 from .reading import Reading
 from .scheduling import Scheduling
 
 
-class Queue(Producing, Reading, Observing, Publishing, Control, Limits, Scheduling):
+class Queue(Reading, Observing, Publishing, Control, Limits, Scheduling):
     """A queue of jobs, for those who add, look at and steer them.
 
     Args:

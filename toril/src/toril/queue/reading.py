@@ -78,6 +78,10 @@ class Reading(Steering):
         """
         return await self._bulk.counts()
 
+    async def exists(self) -> bool:
+        """Whether the server knows such a queue: jobs or schedulers were added to it, or it has settings."""
+        return await self._bulk.exists()
+
     async def get_meta(self) -> dict[str, str]:
         """Read the queue's own settings as BullMQ keeps them: `paused`, `concurrency`, `max`, …"""
         return await self._bulk.meta()

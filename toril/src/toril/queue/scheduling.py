@@ -7,12 +7,13 @@ from typing import Unpack
 from ..errors import InvalidOption
 from ..job import JobKeywords, Json, NewJob
 from ..options import valid_text
+from ..record import Job
 from ..schedule import Scheduler, When
 from ..storage.schedulers import SchedulerStore
-from .base import QueueBase
+from .producing import Producing
 
 
-class Scheduling(QueueBase):
+class Scheduling(Producing):
     """The verbs on job schedulers."""
 
     def __init__(self, name: str, url: str | None = None, *, prefix: str = "bull") -> None:
@@ -66,6 +67,17 @@ class Scheduling(QueueBase):
                 f"a page goes from 0 or more to as much or more, or to -1, not {start} to {end}"
             )
         return await self.schedulers.page(start, end, ascending)
+
+    async def run_job_scheduler(self, scheduler_id: str) -> Job | None:
+        """Add a job as a scheduler makes it, to run now; its own times stay as they are.
+
+        Returns None if there is no scheduler of this id.
+        """
+        found = await self.get_job_scheduler(scheduler_id)
+        if found is None:
+            return None
+        (job,) = await self.add_many([NewJob.with_options(found.name, found.data, found.options)])
+        return job
 
     async def get_job_schedulers_count(self) -> int:
         """How many job schedulers there are."""

@@ -44,6 +44,11 @@ class BulkStore:
         assert isinstance(reply, list)
         return dict(zip(STATES, reply, strict=True))
 
+    async def exists(self) -> bool:
+        """Whether the server has anything of the queue."""
+        keys = self._keys
+        return bool(await self._connection.call("EXISTS", keys.meta, keys.id, keys.events, keys.repeat))
+
     async def meta(self) -> dict[str, str]:
         """Read the queue's meta hash."""
         found = pair(await self._connection.call("HGETALL", self._keys.meta))

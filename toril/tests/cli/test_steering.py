@@ -1,0 +1,155 @@
+"""`toril retry`, `promote`, `remove`, `cancel`, `pause`, `resume`: what they do, and that they ask."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import pty
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import toril
+
+from .conftest import TORIL, Command
+
+Running = Callable[..., contextlib.AbstractAsyncContextManager[toril.Worker]]
+
+
+async def fails(job: toril.Job) -> None:
+    raise ValueError("no")
+
+
+async def failed(queue: toril.Queue, running: Running, count: int) -> list[str]:
+    """The ids of jobs that have failed."""
+    jobs = await queue.add_many([toril.NewJob("x", attempts=1)] * count)
+    async with running(fails, concurrency=10), asyncio.timeout(10):
+        while (await queue.get_job_counts())["failed"] < count:
+            await asyncio.sleep(0.01)
+    return [job.id for job in jobs]
+
+
+async def counts(queue: toril.Queue, *states: str) -> tuple[int, ...]:
+    found = await queue.get_job_counts()
+    return tuple(found[state] for state in states)
+
+
+async def test_jobs_are_retried_by_their_ids(
+    queue: toril.Queue, running: Running, command: Command, found: Callable[..., Any]
+) -> None:
+    first, second, third = await failed(queue, running, 3)
+    assert found("retry", queue.name, first, second, second)["done"] == 2
+    assert await counts(queue, "waiting", "failed") == (2, 1)
+    again = command("retry", queue.name, third, first, "nothing")
+    assert again.returncode == 1
+    assert again.stdout == f"retried 1 job of queue {queue.name}\n"
+    assert again.stderr == f"toril: job {first} is not completed or failed, and 1 other refused\n"
+
+
+async def test_a_retry_of_all_asks_for_their_number(
+    queue: toril.Queue, running: Running, command: Command, found: Callable[..., Any]
+) -> None:
+    await failed(queue, running, 5)
+    assert found("retry", queue.name, "--all", "--dry-run")["chosen"] == 5
+    unasked = command("retry", queue.name, "--all")
+    assert unasked.returncode == 1
+    assert unasked.stderr == (
+        f"toril: nothing was done: retry 5 failed jobs of queue {queue.name}? Say --yes, or --count 5\n"
+    )
+    wrong = command("retry", queue.name, "--all", "--count", "4")
+    assert (wrong.returncode, wrong.stderr) == (1, "toril: nothing was done: it would be 5 jobs, not 4\n")
+    assert await counts(queue, "waiting", "failed") == (0, 5)
+    assert found("retry", queue.name, "--all", "--limit", "2", "--yes")["done"] == 2
+    assert await counts(queue, "waiting", "failed") == (2, 3)
+    assert found("retry", queue.name, "--all", "--count", "3")["done"] == 3
+    assert await counts(queue, "waiting", "failed") == (5, 0)
+
+
+@pytest.mark.parametrize(("answer", "code", "left"), [("3", 0, 0), ("yes", 1, 3)])
+async def test_at_a_terminal_the_number_is_typed(
+    queue: toril.Queue, running: Running, answer: str, code: int, left: int
+) -> None:
+    await failed(queue, running, 3)
+    outer, inner = pty.openpty()
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *TORIL, "retry", queue.name, "--all", env={"TORIL_URL": queue.url}, stdin=inner, stdout=inner,
+            stderr=inner,
+        )  # fmt: skip
+        os.write(outer, f"{answer}\n".encode())
+        async with asyncio.timeout(20):
+            assert await process.wait() == code
+        shown = os.read(outer, 100_000).decode()
+    finally:
+        os.close(inner)
+        os.close(outer)
+    assert f"retry 3 failed jobs of queue {queue.name}? Type 3 to go on" in shown
+    assert await counts(queue, "failed") == (left,)
+
+
+async def test_attempts_may_be_kept(queue: toril.Queue, running: Running, done: Callable[..., str]) -> None:
+    (job_id,) = await failed(queue, running, 1)
+    done("retry", queue.name, job_id, "--keep-attempts")
+    job = await queue.get_job(job_id)
+    assert job is not None
+    assert job.attempts_made == 1
+
+
+async def test_delayed_jobs_are_promoted(queue: toril.Queue, done: Callable[..., str]) -> None:
+    jobs = await queue.add_many([toril.NewJob("x", delay=60)] * 4)
+    assert done("promote", queue.name, jobs[0].id) == f"promoted 1 job of queue {queue.name}\n"
+    assert await counts(queue, "waiting", "delayed") == (1, 3)
+    assert "would promote 3 jobs" in done("promote", queue.name, "--all", "--dry-run")
+    done("promote", queue.name, "--all", "--yes")
+    assert await counts(queue, "waiting", "delayed") == (4, 0)
+
+
+async def test_jobs_are_removed(queue: toril.Queue, command: Command, done: Callable[..., str]) -> None:
+    jobs = await queue.add_many([toril.NewJob("x")] * 4)
+    done("remove", queue.name, jobs[0].id)
+    assert await counts(queue, "waiting") == (3,)
+    done("remove", queue.name, "--all", "--state", "waiting", "--count", "3")
+    assert await counts(queue, "waiting") == (0,)
+    missing = command("remove", queue.name, "nothing")
+    assert (missing.returncode, missing.stdout) == (1, "")
+    assert missing.stderr == f"toril: no job nothing in queue {queue.name}\n"
+
+
+async def test_jobs_are_cancelled_with_a_reason(queue: toril.Queue, found: Callable[..., Any]) -> None:
+    jobs = await queue.add_many([toril.NewJob("x")] * 3)
+    dry = found("cancel", queue.name, "--all", "--dry-run")
+    assert sorted(dry["ids"]) == sorted(job.id for job in jobs)
+    assert found("cancel", queue.name, "--all", "--yes", "--reason", "by hand")["done"] == 3
+    (job, *_) = await queue.get_jobs("failed")
+    assert job.failed_reason == "cancelled: by hand"
+
+
+async def test_queues_are_paused_and_resumed(
+    queue: toril.Queue, command: Command, done: Callable[..., str]
+) -> None:
+    await queue.add("x")
+    assert done("pause", queue.name) == f"paused: {queue.name}\n"
+    assert await queue.is_paused()
+    assert done("resume", queue.name) == f"resumed: {queue.name}\n"
+    assert not await queue.is_paused()
+    missing = command("pause", "no-such-queue")
+    assert (missing.returncode, missing.stderr) == (
+        1,
+        "toril: there is no queue 'no-such-queue'; `toril stats` lists those that are there\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["retry", "q"], "which jobs? Give ids, or --all"),
+        (["retry", "q", "1", "--all"], "either ids or --all"),
+        (["retry", "q", "1", "--limit", "5"], "--limit goes with --all"),
+        (["remove", "a:b", "1"], "a queue's name must not contain ':' (a:b)"),
+    ],
+)
+def test_a_command_that_is_called_wrongly_ends_with_2(command: Command, words: list[str], line: str) -> None:
+    ended = command(*words)
+    assert (ended.returncode, ended.stderr) == (2, f"toril: {line}\n")
