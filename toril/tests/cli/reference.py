@@ -40,7 +40,7 @@ def _section(name: str, command: Any) -> str:
     common = [option for option in COMMON if any(option in param.opts for param in command.params)]
     shared = f"And {', '.join(f'`{option}`' for option in common)}." if common else ""
     table = "\n".join(["| argument or option | what it does | default |", "| --- | --- | --- |", *rows])
-    parts = [f"## toril {name}", purpose, f"```\n{example}\n```", table if rows else "", shared]
+    parts = [f"## toril {name}", purpose, f"```console\n$ {example}\n```", table if rows else "", shared]
     return "\n\n".join(part for part in parts if part)
 
 
