@@ -40,8 +40,16 @@ class Base(DeclarativeBase):
 
 def new_id() -> str:
     """A UUID of version 7 as text: rows made later sort later."""
-    milliseconds = time.time_ns() // 1_000_000
-    value = (milliseconds << 80) | int.from_bytes(os.urandom(10), "big")
+    return _version_7(time.time_ns() // 1_000_000, int.from_bytes(os.urandom(10), "big"))
+
+
+def first_id(moment: datetime) -> str:
+    """The lowest id that a row made at this moment may have; all that are made later have higher ones."""
+    return _version_7(int(moment.timestamp() * 1000), 0)
+
+
+def _version_7(milliseconds: int, rest: int) -> str:
+    value = (milliseconds << 80) | rest
     value = (value & ~(0xF << 76)) | (0x7 << 76)
     value = (value & ~(0x3 << 62)) | (0x2 << 62)
     return str(UUID(int=value))

@@ -6,7 +6,6 @@ A job is told by queue, name, id and attempt; its data never are.
 from __future__ import annotations
 
 import logging
-import sys
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
@@ -16,6 +15,7 @@ import structlog
 import toril
 from insightdesk.kit.redaction import HIDDEN, mask
 from insightdesk.settings import Settings
+from toril.telemetry.logs import configure_logs
 
 __all__ = ["configure_logging", "log_run", "redact_event"]
 
@@ -46,39 +46,12 @@ def configure_logging(settings: Settings) -> None:
 
     The level of the settings is ours and toril's; other libraries are told from WARNING on.
     """
-    as_json = settings.log_format == "json" or (settings.log_format == "auto" and not sys.stderr.isatty())
-    shared: list[structlog.typing.Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_logger_name,
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.PositionalArgumentsFormatter(),
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
-        redact_event,
-    ]
-    structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=True,
+    configure_logs(
+        form="pretty" if settings.log_format == "console" else settings.log_format,
+        level=settings.log_level,
+        only=("insightdesk", "toril"),
+        processors=[redact_event],
     )
-    renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer()
-        if as_json
-        else structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
-    )
-    handler = logging.StreamHandler()
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
-        )
-    )
-    root = logging.getLogger()
-    root.handlers = [handler]
-    root.setLevel(logging.WARNING)
-    for name in ("insightdesk", "toril"):
-        logging.getLogger(name).setLevel(settings.log_level)
     for name in ("uvicorn", "uvicorn.access", "uvicorn.error"):
         logging.getLogger(name).handlers = []
         logging.getLogger(name).propagate = True

@@ -14,6 +14,7 @@ from insightdesk.accounts import routes as accounts
 from insightdesk.accounts import team_routes as teams
 from insightdesk.accounts import token_routes as tokens
 from insightdesk.admin import routes as admin
+from insightdesk.admin.metrics import DeskMetrics
 from insightdesk.database import close_database
 from insightdesk.dead_letters import routes as dead_letters
 from insightdesk.email import routes as mail
@@ -89,6 +90,7 @@ def create_app() -> FastAPI:
     ):
         app.include_router(router)
     app.state.screens = realtime_server.mount(app)
+    app.state.metrics = DeskMetrics()
     # The last one is the outermost.
     app.add_middleware(RequestBoundary)
     app.add_middleware(Bounds)

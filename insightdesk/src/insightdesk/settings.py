@@ -62,6 +62,8 @@ class Settings(BaseSettings):
     # Hosts and networks that webhooks may be posted to though they are private, with commas between them.
     alert_allowed_hosts: str = ""
     sentry_dsn: SecretStr = SecretStr("")
+    # What asks for `/metrics` bears it; without it nobody is told.
+    metrics_token: SecretStr = SecretStr("")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     # `auto`: for people on a terminal, JSON elsewhere.
     log_format: Literal["auto", "json", "console"] = "auto"

@@ -48,7 +48,7 @@ async def run_worker(
     Args:
         concurrency: No queue runs more jobs at a time than this.
         liveness_file: Is touched while the workers make progress; see `toril.HealthMonitor`.
-        health_port: Where probes ask for `/live` and `/ready`.
+        health_port: Where probes ask for `/live` and `/ready`, and Prometheus for `/metrics`.
 
     Returns:
         How many running jobs were handed back, to be run by another worker.
@@ -56,7 +56,7 @@ async def run_worker(
     Raises:
         toril.InvalidOption: the file or the port cannot be used.
     """
-    async with HealthMonitor(lambda: app.workers, file=liveness_file, port=health_port):
+    async with HealthMonitor(lambda: app.workers, file=liveness_file, port=health_port, metrics=app.metrics):
         return await _work(concurrency)
 
 

@@ -20,7 +20,7 @@ Enqueue = Callable[..., Awaitable[list[str]]]
 async def test_rows_and_age_are_told_until_the_relay_has_them(
     engine: AsyncEngine, table: sa.Table, enqueue: Enqueue, relay: outbox.OutboxRelay
 ) -> None:
-    metrics = Metrics(queues=False, also=[OutboxCollector(engine, table=table, fresh=0)])
+    metrics = Metrics(queues=False, also=[OutboxCollector(lambda: engine, table=table, fresh=0)])
     text = str(await metrics.exposition())
     assert "toril_outbox_rows 0.0\n" in text
     assert "toril_outbox_oldest_seconds 0.0\n" in text
@@ -47,7 +47,7 @@ async def test_counting_is_bounded(
 
 async def test_a_database_that_is_gone_is_told() -> None:
     gone = create_async_engine("postgresql+psycopg://nobody@127.0.0.1:1/none")
-    metrics = Metrics(queues=False, also=[OutboxCollector(gone)])
+    metrics = Metrics(queues=False, also=[OutboxCollector(lambda: gone)])
     text = str(await metrics.exposition())
     await gone.dispose()
     assert 'toril_exporter_up{source="outbox"} 0.0\n' in text

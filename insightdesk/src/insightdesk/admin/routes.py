@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from pydantic import AwareDatetime
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -18,6 +20,7 @@ from insightdesk.database import database, transaction
 from insightdesk.kit.envelope import Envelope, ok
 from insightdesk.kit.errors import Unauthorized, Unavailable
 from insightdesk.kit.pagination import Page, PageQuery
+from insightdesk.settings import get_settings
 from insightdesk.tenancy import everyone
 
 router = APIRouter(tags=["admin"])
@@ -52,6 +55,18 @@ async def _is_admin(request: Request) -> bool:
     except (Unauthorized, SQLAlchemyError, OSError):
         return False
     return principal.role is Role.ADMIN
+
+
+@router.get("/metrics", include_in_schema=False)
+async def metrics(request: Request) -> Response:
+    """What Prometheus is told, of all organizations together, if it bears the installation's token."""
+    given = request.headers.get("authorization", "").removeprefix("Bearer ")
+    wanted = get_settings().metrics_token.get_secret_value()
+    if not wanted or not secrets.compare_digest(given.encode(), wanted.encode()):
+        raise Unauthorized("metrics need the token that INSIGHTDESK_METRICS_TOKEN names")
+    with everyone():
+        text = await request.app.state.metrics.exposition()
+    return Response(text, media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
 
 @router.get("/admin/jobs/stats")

@@ -6,6 +6,6 @@
 
 from .metrics import Metrics
 from .queues import QueueCollector, QueueReader
-from .snapshots import Snapshot, exposed
+from .snapshots import Snapshot, Ups, exposed
 
-__all__ = ["Metrics", "QueueCollector", "QueueReader", "Snapshot", "exposed"]
+__all__ = ["Metrics", "QueueCollector", "QueueReader", "Snapshot", "Ups", "exposed"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import sqlalchemy as sa
 from prometheus_client.core import GaugeMetricFamily
@@ -18,19 +18,21 @@ class OutboxCollector(Snapshot):
     """Reads the outbox by one query.
 
     Args:
-        engine: The database.
+        engine: Gives the database.
         table: The outbox's table.
         fresh: Seconds for which a reading is good.
     """
 
-    def __init__(self, engine: AsyncEngine, *, table: sa.Table = TABLE, fresh: float = FRESH) -> None:
+    def __init__(
+        self, engine: Callable[[], AsyncEngine], *, table: sa.Table = TABLE, fresh: float = FRESH
+    ) -> None:
         super().__init__("outbox", fresh)
         self._engine = engine
         self._table = table
 
     async def read(self) -> Iterable[Metric]:
         """Read how many rows there are, and since when."""
-        async with self._engine.connect() as connection:
+        async with self._engine().connect() as connection:
             found = await backlog(connection, self._table)
         rows = GaugeMetricFamily("toril_outbox_rows", "Committed rows that wait for the relay.", found.rows)
         age = GaugeMetricFamily(
