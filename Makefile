@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check fmt bench model soak dist audit lock
+.PHONY: help setup run test check fmt docs bench model soak dist audit lock
 
 help: ## Say what the targets do
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,15 +26,19 @@ TESTERS ?= 3
 test: setup check ## Check the code and run all tests but those that need Node or a browser
 	$(BIN)/python -m pytest -n $(TESTERS) -m "not node and not browser" toril/tests insightdesk/tests tests/docs
 
-check: setup ## Lint, format, types, imports one way
+check: setup ## Lint, format, types, imports one way, pages in their places
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m pytest tests/docs/test_pages.py
 
 fmt: setup ## Format the code and mend what ruff can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+docs: setup ## Build the site of the documents into site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
 bench: setup ## Measure toril beside its peers (ARGS=--quick: minutes; else more than an hour)
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -20,21 +20,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pages import ROOT
+
 import toril
 
-ROOT = Path(__file__).parents[2]
 LIMIT = 60.0
 """Seconds that one example may take."""
 RUN = {"python", "bash"}
 SHOWN = {"console", "ini", "json", "sql", "text", "toml", "typescript", "yaml"}
 """Languages that are not run: output, settings, and what Python and a shell cannot run."""
+CONVENTION = 'see "Examples in documents" in CONTRIBUTING.md'
 
 _PART = re.compile(
     r"^(?P<indent>[ ]*)```(?P<language>[^\n`]*)\n(?P<code>.*?)^[ ]*```[ ]*$"
     r"|^<!--[ ]snippet:[ ](?P<directive>[^\n]*?)(?:[ ]-->|\n(?P<hidden>.*?)^-->)",
     re.DOTALL | re.MULTILINE,
 )
-_FILE = re.compile(r"# ([\w./-]+\.\w+)\n")
+_FILE = re.compile(r"# (?P<name>[\w./-]+\.\w+)(?P<more>, at its end)?\n")
 
 
 class Wrong(Exception):
@@ -60,7 +62,13 @@ class Block:
     def file(self) -> str | None:
         """The name of the file that the block is, if it is one."""
         named = _FILE.match(self.code)
-        return named[1] if named else None
+        return named["name"] if named else None
+
+    @property
+    def appends(self) -> bool:
+        """Whether the file goes on with it."""
+        named = _FILE.match(self.code)
+        return named is not None and named["more"] is not None
 
     @property
     def is_run(self) -> bool:
@@ -75,7 +83,8 @@ def blocks(text: str) -> Iterator[Block]:
         if part["directive"] is None:
             language = part["language"].strip()
             if language not in RUN | SHOWN:
-                raise Wrong(f"line {line - 1}: a fence says {language!r}, not one of {sorted(RUN | SHOWN)}")
+                known = ", ".join(sorted(RUN | SHOWN))
+                raise Wrong(f"line {line - 1}: a fence says {language!r}, not one of {known}; {CONVENTION}")
             yield Block(language, textwrap.dedent(part["code"]), line, directive)
             directive = ""
         elif part["directive"] == "python":
@@ -83,7 +92,7 @@ def blocks(text: str) -> Iterator[Block]:
         elif part["directive"] in ("background", "output") or re.fullmatch(r"skip: \S.*", part["directive"]):
             directive = part["directive"]
         else:
-            raise Wrong(f"line {line - 1}: what is `snippet: {part['directive']}`?")
+            raise Wrong(f"line {line - 1}: `snippet: {part['directive']}` means nothing; {CONVENTION}")
 
 
 class Page:
@@ -116,7 +125,7 @@ class Page:
         elif not block.is_run:
             return
         elif block.file is not None:
-            write(Path(block.file), block.code)
+            write(Path(block.file), block)
         elif block.language == "python":
             await self._python(block)
         else:
@@ -164,9 +173,10 @@ class Page:
             await asyncio.wait_for(process.wait(), 20)
 
 
-def write(path: Path, text: str) -> None:
+def write(path: Path, block: Block) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
+    with path.open("a" if block.appends else "w", encoding="utf-8") as file:
+        file.write(block.code)
 
 
 def main() -> None:

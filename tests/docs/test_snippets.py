@@ -8,18 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from page import ROOT, Wrong, blocks
-
-PAGES = [
-    ROOT / "README.md",
-    ROOT / "CONTRIBUTING.md",
-    ROOT / "toril" / "README.md",
-    ROOT / "insightdesk" / "README.md",
-    *sorted((ROOT / "docs").rglob("*.md")),
-]
+from page import blocks
+from pages import PAGES, name_of
 
 
 def run(page: Path, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -39,7 +29,7 @@ def run(page: Path, folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_the_examples_of_a_page_run(page: Path, tmp_path: Path) -> None:
     if any(block.is_run for block in blocks(page.read_text(encoding="utf-8"))):
         done = run(page, tmp_path)
@@ -68,17 +58,3 @@ def test_an_example_that_does_not_do_what_it_says_fails(text: str, told: str, tm
     done = run(page, tmp_path)
     assert done.returncode != 0
     assert told in done.stderr
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        f"{FENCE}\nx\n{FENCE}\n",
-        f"{FENCE}py\nx\n{FENCE}\n",
-        "<!-- snippet: skip -->\n",
-        "<!-- snippet: x -->\n",
-    ],
-)
-def test_no_example_is_left_out_by_mistake(text: str) -> None:
-    with pytest.raises(Wrong):
-        list(blocks(text))
