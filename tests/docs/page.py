@@ -161,7 +161,8 @@ class Page:
 
     def _compare(self, block: Block) -> None:
         wanted = ".*".join(re.escape(part) for part in block.code.strip().split("…"))
-        found = "\n".join(line.rstrip() for line in self._printed.strip().splitlines())
+        lines = [line.rstrip() for line in self._printed.splitlines()]
+        found = textwrap.dedent("\n".join(lines)).strip()
         if not re.fullmatch(wanted, found, re.DOTALL):
             raise Wrong(f"the page says that it prints\n{block.code}\nbut it prints\n{found}")
 
