@@ -23,25 +23,30 @@ from toril.storage.work import WorkStore
 
 url, queue, ledger, moment = sys.argv[1:]
 out = os.open(ledger, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-plain = WorkStore.commit
+plain = WorkStore.post_commit
 
-async def commit(self, settlements, wanted, token):
-    if settlements and moment == "before":
-        os.kill(os.getpid(), signal.SIGKILL)
-    call = asyncio.ensure_future(plain(self, settlements, wanted, token))
-    if settlements and moment == "amid":
-        for _ in range(5):  # turns of the loop in which the call is written
-            await asyncio.sleep(0)
-        os.kill(os.getpid(), signal.SIGKILL)
-    done = await call
-    if settlements and moment == "after":
-        os.kill(os.getpid(), signal.SIGKILL)
-    return done
+def die(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+class Dying:
+    done = staticmethod(lambda: False)
+    set_result = set_exception = staticmethod(die)
+
+def post_commit(self, settlements, wanted, token, sink):
+    if not settlements:
+        return plain(self, settlements, wanted, token, sink)
+    if moment == "before":
+        die()
+    sent = plain(self, settlements, wanted, token, Dying() if moment == "after" else sink)
+    assert sent
+    if moment == "amid":
+        asyncio.get_running_loop().call_soon(die)  # the call is written by then
+    return sent
 
 async def handler(job):
     os.write(out, f"{job.id}\\n".encode())
 
-WorkStore.commit = commit
+WorkStore.post_commit = post_commit
 asyncio.run(toril.Worker(queue, handler, url=url, concurrency=10, death_after=0.4).run())
 """
 

@@ -16,6 +16,9 @@ CHUNK = 500
 EARLY = 32
 """How many adds of one turn of the event loop go out before it ends: the server has something to do then."""
 
+FEW = 4
+"""Calls under way beside which adds still go out; then they gather until one ends, or `EARLY` are there."""
+
 Outcome = tuple[Added, int]
 """What became of one add, and the server's time in ms."""
 _Pending = tuple[AddArguments, "asyncio.Future[Outcome]"]
@@ -42,8 +45,12 @@ class GatheredAdds:
         if len(self._pending) == EARLY or not (self._posted or self._calls):
             self.send()
         elif len(self._pending) == 1:
-            loop.call_soon(self.send)
+            loop.call_soon(self._turn_ended)
         return future
+
+    def _turn_ended(self) -> None:
+        if self._pending and len(self._posted) + len(self._calls) < FEW:
+            self.send()
 
     def send(self) -> None:
         """Send what has gathered."""
@@ -81,6 +88,8 @@ class GatheredAdds:
     def answered(self, posted: _Posted, error: Exception | None) -> None:
         """Take note that a call that went out at once has been answered, or has failed."""
         self._posted.discard(posted)
+        if self._pending:
+            asyncio.get_running_loop().call_soon(self._turn_ended)
         if isinstance(error, ServerRefused):
             # It has done nothing: the script may not be there, or the server is another one now.
             self._call(posted.batch)

@@ -9,6 +9,7 @@ import msgspec
 
 from ..options import RateLimit
 from . import scripts
+from .channel import Reply, Sink
 from .connection import Connection
 from .jobs import Fields, pair
 from .keys import Keys
@@ -57,6 +58,13 @@ class Committed(NamedTuple):
     now_ms: int
 
 
+def committed_by(reply: Reply) -> Committed:
+    """Read the answer of commit.lua."""
+    codes, flat, next_in, now = reply
+    jobs = [(flat[i].decode("utf-8", "replace"), pair(flat[i + 1])) for i in range(0, len(flat), 2)]
+    return Committed(codes, jobs, next_in, now)
+
+
 class WorkStore:
     """The scripts of one queue that a worker calls."""
 
@@ -78,30 +86,25 @@ class WorkStore:
 
     async def commit(self, settlements: Sequence[Settlement], wanted: int, token: str) -> Committed:
         """Settle runs and fetch up to `wanted` jobs, locked with `token`."""
+        keys, blob = self._keys, self._commit_call(settlements, wanted, token)
+        return committed_by(await scripts.run(self._connection, "commit", keys.all, keys.base, blob))
+
+    def post_commit(self, settlements: Sequence[Settlement], wanted: int, token: str, sink: Sink) -> bool:
+        """Do as `commit` if the call can go out at once; the answer, for `committed_by`, goes into `sink`.
+
+        Returns False if nothing was sent, and `commit` is to do it.
+        """
+        keys, blob = self._keys, self._commit_call(settlements, wanted, token)
+        return scripts.post(self._connection, "commit", keys.all, keys.base, blob, sink=sink)
+
+    def _commit_call(self, settlements: Sequence[Settlement], wanted: int, token: str) -> bytes:
         shapes: dict[tuple[object, ...], int] = {}
         ids = [end.job_id for end in settlements]
         texts = [end.text for end in settlements]
         numbers = [shapes.setdefault(end.shape, len(shapes) + 1) for end in settlements]
-        metrics = self._metrics_minutes
-        blob = msgspec.msgpack.encode(
-            (
-                wanted,
-                token,
-                self._lock_ms,
-                self._worker,
-                ids,
-                texts,
-                numbers,
-                [*shapes],
-                metrics,
-                *self._limiter,
-            )
-        )
-        codes, flat, next_in, now = await scripts.run(
-            self._connection, "commit", self._keys.all, self._keys.base, blob
-        )
-        jobs = [(flat[i].decode("utf-8", "replace"), pair(flat[i + 1])) for i in range(0, len(flat), 2)]
-        return Committed(codes, jobs, next_in, now)
+        head = (wanted, token, self._lock_ms, self._worker)
+        tail = (self._metrics_minutes, *self._limiter)
+        return msgspec.msgpack.encode((*head, ids, texts, numbers, [*shapes], *tail))
 
     async def held(self, tokens: Sequence[str]) -> list[tuple[str, str]]:
         """Find running jobs by the tokens that they were locked with; returns ids with tokens."""

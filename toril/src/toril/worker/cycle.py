@@ -18,14 +18,19 @@ from ..errors import ConnectionFailed, ServerRefused
 from ..storage.jobs import Fields
 from ..storage.work import Committed, Settlement, WorkStore
 from .ahead import PATIENCE, Ahead
+from .calls import Call, Calls
 
 logger = logging.getLogger("toril")
 
 MAX_CALLS = 2
-MAX_FULL_CALLS = 4
+MAX_FULL_CALLS = 8
 """Calls under way if each of them is as large as may be, for servers that are far away."""
-MAX_BATCH = 120
-"""Jobs that one call settles or fetches at the most; the server does nothing else meanwhile."""
+MAX_BATCH = 50
+"""Jobs that one call settles or fetches at the most.
+
+The server does nothing else meanwhile. And many calls of this size keep a server busy that is far away,
+where few large ones are answered together and then leave it idle.
+"""
 FARTHEST = 60.0
 """Seconds after which the time of the next delayed job is asked for again."""
 MAX_PAUSE = 2.0
@@ -51,8 +56,7 @@ class Cycle:
         start: Callable[[str, Fields, str], None],
         refused: Callable[[Settlement, int], None],
     ) -> None:
-        self._store = store
-        self._name = name
+        self._calls = Calls(store, name, self)
         self._start = start
         self._refused = refused
         self._concurrency = concurrency
@@ -62,11 +66,8 @@ class Cycle:
         self._ahead = Ahead()
         self._held: dict[str, tuple[Fields, str]] = {}
         self._patience: asyncio.TimerHandle | None = None
-        self._calls: dict[asyncio.Task[None], tuple[int, int]] = {}
-        self._calls_made = 0
         self._hungry = True
         self._fetching = True
-        self._undecided: list[str] = []
         self._pump_due = False
         self._beat_due = False
         self._pause = 0.0
@@ -87,13 +88,20 @@ class Cycle:
     @property
     def idle(self) -> bool:
         """Whether the queue had nothing more to run, and all that has ended is settled."""
-        return self.dry.is_set() and not self._finished and not self._calls and not self._pump_due
+        return self.dry.is_set() and not self._finished and not self._calls.under_way and not self._pump_due
 
     def feed(self) -> None:
         """Fetch for the free slots: there may be jobs."""
         self._hungry = True
         self.dry.clear()
         self._schedule()
+
+    def wake(self) -> None:
+        """Fetch for the free slots now, not at the end of the loop's turn: nothing else is to go with it."""
+        self._hungry = True
+        self.dry.clear()
+        if not self._pause:
+            self._pump()
 
     def settle(self, settlement: Settlement) -> None:
         """Send the outcome of a run with the next call."""
@@ -147,17 +155,16 @@ class Cycle:
 
     async def flush(self) -> None:
         """Wait until all that has finished is settled."""
-        while self._finished or self._calls:
+        while self._finished or self._calls.under_way:
             self._schedule()
-            if self._calls:
-                await asyncio.wait(self._calls, return_when=asyncio.FIRST_COMPLETED)
+            if self._calls.under_way:
+                await self._calls.one_ended()
             else:
                 await asyncio.sleep(self._pause or 0)
 
     async def called(self) -> None:
         """Wait until the calls under way are answered."""
-        if self._calls:
-            await asyncio.wait(self._calls)
+        await self._calls.all_ended()
 
     def give_up(self, error: BaseException) -> None:
         """End the worker with an error that it cannot go on after."""
@@ -184,73 +191,50 @@ class Cycle:
             self._beat_due = False
             self._free -= wanted
             batch = [self._finished.popleft() for _ in range(ends)]
-            call = self._loop.create_task(self._commit(batch, wanted))
-            self._calls[call] = ends, wanted
-            call.add_done_callback(self._called)
+            self._calls.make(batch, wanted)
 
     def _worth_a_call(self, ends: int, wanted: int) -> bool:
         """Whether to call now. A small call costs almost as much as a large one, so it may have to wait."""
-        size = max(ends, wanted)
-        if not self._calls or not size:
+        size, under_way = max(ends, wanted), self._calls.under_way
+        if not under_way or not size:
             return size > 0 or self._beat_due
-        if len(self._calls) >= (MAX_CALLS if size < MAX_BATCH else MAX_FULL_CALLS):
+        if len(under_way) >= (MAX_CALLS if size < MAX_BATCH else MAX_FULL_CALLS):
             return False
-        if not ends and not all(settled for settled, _ in self._calls.values()):
+        if not ends and not all(call.batch for call in under_way):
             return False  # a call that only fetches is under way already
-        return 2 * size >= min(max(sizes) for sizes in self._calls.values())
+        return 2 * size >= min(call.size for call in under_way)
 
-    def _called(self, call: asyncio.Task[None]) -> None:
-        del self._calls[call]
-        error = None if call.cancelled() else call.exception()
-        if error is not None:
-            self.give_up(error)
-        self._schedule()
-
-    async def _commit(self, batch: list[Settlement], wanted: int) -> None:
-        self._calls_made += 1
-        token = f"{self._name}:{self._calls_made}"
-        try:
-            if self._undecided:
-                await self._hand_back_unseen()
-            begun = time.monotonic()
-            done = await self._store.commit(batch, wanted, token)
-        except (ConnectionFailed, ServerRefused) as error:
-            # Sent again, a settlement that was carried out is refused for want of its lock.
-            if isinstance(error, ConnectionFailed) and error.undecided and wanted:
-                self._undecided.append(token)
-            self._finished.extendleft(reversed(batch))
-            self._free += wanted
-            self._hungry = True
-            self._back_off(error)
-            return
+    def answered(self, call: Call, done: Committed) -> None:
+        """Take note of what a call has done, and begin the jobs that it has brought."""
         self.last_success = time.monotonic()
-        self._ahead.answered(self.last_success - begun)
-        self._free += wanted - len(done.jobs)
-        for settlement, code in zip(batch, done.codes, strict=True):
+        self._ahead.answered(self.last_success - call.begun)
+        self._free += call.wanted - len(done.jobs)
+        for settlement, code in zip(call.batch, done.codes, strict=True):
             if code != 0:
                 self._refused(settlement, code)
-        if wanted:
-            self._look(done, wanted)
+        if call.wanted:
+            self._look(done, call.wanted)
         for job_id, fields in done.jobs:
             if fields:
                 # The script has noted both after it had read the hash.
                 fields[b"processedOn"] = b"%d" % done.now_ms
                 fields[b"ats"] = b"%d" % (_number(fields.get(b"ats")) + 1)
-                self._take(job_id, fields, token)
+                self._take(job_id, fields, call.token)
             else:
                 self._free += 1
                 logger.error("job %s was in the queue without a readable hash; taken out of it", job_id)
+        self._schedule()
 
-    async def _hand_back_unseen(self) -> None:
-        """Hand back what calls have fetched whose answers were lost: nobody runs it, but it is locked."""
-        tokens, self._undecided = self._undecided, []
-        try:
-            held = await self._store.held(tokens)
-        except (ConnectionFailed, ServerRefused):
-            self._undecided += tokens
-            raise
-        for job_id, token in held:
-            self.settle(Settlement("u", job_id, token, ""))
+    def failed(self, call: Call, error: ConnectionFailed | ServerRefused) -> None:
+        """Take back what a call was to do.
+
+        Sent again, a settlement that was carried out is refused for want of its lock.
+        """
+        self._finished.extendleft(reversed(call.batch))
+        self._free += call.wanted
+        self._hungry = True
+        self._back_off(error)
+        self._schedule()
 
     def _take(self, job_id: str, fields: Fields, token: str) -> None:
         if self._running < self._concurrency:

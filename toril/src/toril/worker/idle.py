@@ -63,7 +63,7 @@ class Idler:
             except (ConnectionFailed, ServerRefused) as error:
                 logger.warning("worker %s cannot wait for jobs: %s", self._name, error)
                 await asyncio.sleep(0.25)
-            cycle.feed()
+            cycle.wake()
 
     def pause(self) -> None:
         """Leave the marker to other workers."""
