@@ -44,3 +44,11 @@ async def ran(done: Counter[str], wanted: Collection[str], limit: float = 30.0) 
     except TimeoutError:
         missing = [job_id for job_id in wanted if job_id not in done]
         raise AssertionError(f"{len(missing)} jobs have not run: {missing[:10]}") from None
+
+
+async def settled(queue: toril.Queue, count: int, limit: float = 10.0) -> None:
+    """Wait until so many jobs are recorded as completed: a handler's end is not yet that."""
+    async with asyncio.timeout(limit):
+        while (counts := await queue.get_job_counts())["completed"] < count or counts["active"]:
+            await asyncio.sleep(0.02)
+    assert counts["completed"] == count

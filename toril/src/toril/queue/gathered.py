@@ -90,11 +90,11 @@ class GatheredAdds:
         self._posted.discard(posted)
         if self._pending:
             asyncio.get_running_loop().call_soon(self._turn_ended)
-        if isinstance(error, ServerRefused):
-            # It has done nothing: the script may not be there, or the server is another one now.
-            self._call(posted.batch)
+        told = self._store.refusal(error) if isinstance(error, ServerRefused) else error
+        if told is not None:
+            _fail(posted.batch, told)
         elif error is not None:
-            _fail(posted.batch, error)
+            self._call(posted.batch)
 
     async def settled(self) -> None:
         """Wait until nothing is under way any more."""

@@ -101,14 +101,17 @@ class Connection:
     def post(self, *args: Argument, sink: Sink) -> bool:
         """Send one command if the connection stands, without a turn of the event loop; False if not.
 
-        The answer goes into `sink`, an error too: the caller makes a `call` of those that are the
-        server's, which has done nothing then.
+        The answer goes into `sink`, an error too; `refusal` tells what becomes of one that is the server's.
         """
         live = self._live
         if live is None or live.channel.closed:
             return False
         live.channel.post(args, CALL_TIMEOUT, sink)
         return True
+
+    def refusal(self, error: ServerRefused) -> ServerRefused | None:
+        """What to tell of a posted command that was refused; None if a `call` may do better."""
+        return None if self._goes_on(error, again=False) else explained(error)
 
     def _goes_on(self, error: ServerRefused, *, again: bool) -> bool:
         if self._routes.several:

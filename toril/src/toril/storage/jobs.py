@@ -8,6 +8,7 @@ from typing import NamedTuple
 import msgspec
 
 from ..codec import AddArguments, AddShape
+from ..errors import ServerRefused
 from . import scripts
 from .channel import Reply, Sink
 from .connection import Connection
@@ -80,12 +81,16 @@ class JobStore:
     def post_add(self, jobs: Sequence[AddArguments], sink: Sink) -> bool:
         """Add jobs if the call can go out at once; the answer, for `added_by`, or the error goes into `sink`.
 
-        Returns False if nothing was sent, and `add` is to do it.
+        Returns False if nothing was sent, and `add` is to do it. See `refusal` for the server's errors.
         """
         connection, keys = self.connection, self.keys
         if connection.address.replicas is not None:
             return False
         return scripts.post(connection, "add_jobs", keys.all, keys.base, add_call(jobs), sink=sink)
+
+    def refusal(self, error: ServerRefused) -> ServerRefused | None:
+        """What to tell of a posted call that was refused; None if `add` is to make it."""
+        return scripts.refusal(self.connection, error)
 
     async def read(self, job_id: str) -> Fields:
         """Read one job's hash; empty if there is none."""

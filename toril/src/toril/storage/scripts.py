@@ -130,3 +130,8 @@ def post(
     if base in _moved:
         return False
     return connection.post(_call(sha(name), keys, base), *args, sink=sink)
+
+
+def refusal(connection: Connection, error: ServerRefused) -> ServerRefused | None:
+    """What to tell of a posted call that was refused, and has done nothing; None if `run` is to make it."""
+    return None if error.code == "NOSCRIPT" else connection.refusal(error)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from ..errors import ServerRefused
 from ..options import RateLimit
 from . import scripts
 from .channel import Reply, Sink
@@ -92,10 +93,14 @@ class WorkStore:
     def post_commit(self, settlements: Sequence[Settlement], wanted: int, token: str, sink: Sink) -> bool:
         """Do as `commit` if the call can go out at once; the answer, for `committed_by`, goes into `sink`.
 
-        Returns False if nothing was sent, and `commit` is to do it.
+        Returns False if nothing was sent, and `commit` is to do it. See `refusal` for the server's errors.
         """
         keys, blob = self._keys, self._commit_call(settlements, wanted, token)
         return scripts.post(self._connection, "commit", keys.all, keys.base, blob, sink=sink)
+
+    def refusal(self, error: ServerRefused) -> ServerRefused | None:
+        """What to tell of a posted call that was refused; None if `commit` is to make it."""
+        return scripts.refusal(self._connection, error)
 
     def _commit_call(self, settlements: Sequence[Settlement], wanted: int, token: str) -> bytes:
         shapes: dict[tuple[object, ...], int] = {}

@@ -58,6 +58,7 @@ class Call:
         self._calls.ended(self, committed_by(reply))
 
     def set_exception(self, error: Exception) -> None:
+        assert isinstance(error, ConnectionFailed | ServerRefused)
         self._calls.not_done(self, error)
 
 
@@ -120,13 +121,13 @@ class Calls:
             self._owner.give_up(error)
             raise
 
-    def not_done(self, call: Call, error: Exception) -> None:
+    def not_done(self, call: Call, error: ConnectionFailed | ServerRefused) -> None:
         """Take note that a call that went out at once has failed."""
-        if isinstance(error, ConnectionFailed):
-            self.ended(call, error)
-        else:
-            # It has done nothing: the script may not be there, or the server is another one now.
+        told = self._store.refusal(error) if isinstance(error, ServerRefused) else error
+        if told is None:
             self._make_slowly(call)
+        else:
+            self.ended(call, told)
 
     def _make_slowly(self, call: Call) -> None:
         task = asyncio.get_running_loop().create_task(self._call(call))
