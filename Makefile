@@ -40,7 +40,7 @@ fmt: setup ## Format the code and mend what ruff can
 docs: setup ## Build the site of the documents into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
-bench: setup ## Measure toril beside its peers (ARGS=--quick: minutes; else more than an hour)
+bench: setup ## Measure toril beside its peers (ARGS=--quick: minutes; else most of an hour)
 	$(BIN)/python -m benchmarks $(ARGS)
 
 MINUTES ?= 20

@@ -49,7 +49,7 @@ class Scenario:
     goals: tuple[Goal, ...] = ()
     sides: tuple[str, ...] = ALL
     quick_sides: tuple[str, ...] | None = None
-    runs: tuple[int, int] = (2, 5)
+    runs: tuple[int, int] = (2, 3)
     about: str = ""
 
 

@@ -37,7 +37,7 @@ def open_loop(stage: Stage, side: Side, address: str, rate: float, seconds: floa
 def idle(stage: Stage, side: Side) -> Measures:
     """A job every 20 ms, which finds nobody busy."""
     with stage.server(side) as address:
-        return open_loop(stage, side, address, IDLE_RATE, 3.0 if stage.quick else 20.0)
+        return open_loop(stage, side, address, IDLE_RATE, 3.0 if stage.quick else 10.0)
 
 
 def loaded(stage: Stage, side: Side) -> Measures:
