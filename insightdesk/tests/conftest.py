@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import sys
@@ -34,12 +35,15 @@ from desks import Desk, make_desk  # noqa: E402
 
 import toril  # noqa: E402
 from insightdesk import jobs  # noqa: E402
-from insightdesk.database import close_database  # noqa: E402
+from insightdesk.database import close_database, database  # noqa: E402
 from insightdesk.embedded import postgres  # noqa: E402
 from insightdesk.main import create_app  # noqa: E402
 from insightdesk.migrations import migrate  # noqa: E402
 from insightdesk.realtime.emitter import close_emitter  # noqa: E402
+from insightdesk.reports.storage import Storage, storage  # noqa: E402
 from insightdesk.settings import get_settings  # noqa: E402
+from insightdesk.worker import app  # noqa: E402
+from toril import outbox  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -116,3 +120,25 @@ async def api(db: None) -> AsyncIterator[httpx.AsyncClient]:
     async with httpx.AsyncClient(transport=transport, base_url="http://desk.test") as client:
         yield client
     await jobs.app.close()
+
+
+@pytest.fixture
+def files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, database_url: str) -> Iterator[Storage]:
+    """The application's storage in a folder of the test's own."""
+    monkeypatch.setenv("INSIGHTDESK_STORAGE_URL", f"file://{tmp_path}/files")
+    get_settings.cache_clear()
+    yield storage()
+    monkeypatch.undo()
+    get_settings.cache_clear()
+
+
+@pytest.fixture
+async def working(db: None, files: Storage, valkey_url: str) -> AsyncIterator[None]:
+    """Workers for exports and mails, and the outbox's relay, in the background."""
+    relay = outbox.OutboxRelay(database().engine, url=valkey_url)
+    relaying = asyncio.create_task(relay.run())
+    async with app.worker_running({"reports": 2, "cleanup": 1, "email": 5}):
+        yield
+    relay.stop()
+    await relaying
+    await app.close()

@@ -25,7 +25,11 @@ from insightdesk.pages import mails as pages_mails
 from insightdesk.pages import personal as personal_pages
 from insightdesk.pages import routes as pages_routes
 from insightdesk.pages import sla as sla_pages
+from insightdesk.pages.admin import people as people_pages
+from insightdesk.pages.admin import promises as promise_pages
+from insightdesk.pages.admin import records as record_pages
 from insightdesk.pages.admin import routes as admin_pages
+from insightdesk.pages.admin import settings as settings_pages
 from insightdesk.realtime import routes as notifications
 from insightdesk.realtime import server as realtime_server
 from insightdesk.reports.exports import routes as exports
@@ -48,6 +52,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     yield
     sweeping.cancel()
     await asyncio.wait({sweeping})
+    await app.state.screens.close()
     await jobs.app.close()
     await close_database()
 
@@ -82,6 +87,10 @@ def create_app() -> FastAPI:
         admin.router,
         dead_letters.router,
         admin_pages.router,
+        settings_pages.router,
+        people_pages.router,
+        promise_pages.router,
+        record_pages.router,
         pages_mails.router,
         sla_pages.router,
         personal_pages.router,

@@ -92,7 +92,7 @@ async def test_who_is_not_known_is_asked_to_sign_in(api: httpx.AsyncClient, db: 
 async def test_the_preferences_page_shows_each_choice(api: httpx.AsyncClient, desk: Desk) -> None:
     page = (await api.get("/preferences", headers=desk.headers(Role.CUSTOMER))).text
     for name, template in REGISTRY.items():
-        assert (f'data-type="{name}"' in page) == template.optional
+        assert (f'name="type" value="{name}"' in page) == template.optional
 
 
 async def test_how_providers_stand_is_told_to_administrators(api: httpx.AsyncClient, desk: Desk) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -12,11 +13,51 @@ from insightdesk.accounts.models import Role, User
 from insightdesk.accounts.schemas import UserPatch
 from insightdesk.accounts.service import Principal
 from insightdesk.kit.errors import Invalid, NotFound
+from insightdesk.kit.pagination import PageRequest
 
 
 async def list_people(session: AsyncSession, organization_id: str, *, inactive: bool) -> Sequence[User]:
     """The organization's people, by name; also those who are locked out, if wanted."""
     return await repository.members(session, organization_id, inactive=inactive)
+
+
+@dataclass(frozen=True)
+class Sought:
+    """Which people are wanted; what is None or empty leaves nobody out.
+
+    Attributes:
+        text: part of a name or an address.
+    """
+
+    text: str = ""
+    role: Role | None = None
+    active: bool | None = None
+
+
+async def find_people(
+    session: AsyncSession, organization_id: str, sought: Sought, page: PageRequest
+) -> tuple[Sequence[User], int]:
+    """A page of the organization's people by name, and how many there are."""
+    return await repository.people(
+        session, organization_id, page, text=sought.text, role=sought.role, active=sought.active
+    )
+
+
+async def get_person(session: AsyncSession, organization_id: str, user_id: str) -> User:
+    """A person of the organization, active or not.
+
+    Raises:
+        NotFound: There is none of this id.
+    """
+    found = await repository.member(session, organization_id, user_id)
+    if found is None:
+        raise NotFound("there is no such person")
+    return found
+
+
+async def names(session: AsyncSession, organization_id: str, user_ids: Collection[str]) -> dict[str, str]:
+    """The names of those of these people who are the organization's, active or not."""
+    return await repository.names(session, organization_id, user_ids)
 
 
 async def update_user(

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from insightdesk.accounts.models import ApiToken, LoginSession, Organization, PasswordReset, Role, User
+from insightdesk.kit.pagination import PageRequest
 
 
 async def organization_by_slug(session: AsyncSession, slug: str) -> Organization | None:
@@ -26,6 +27,13 @@ async def user_in(session: AsyncSession, organization_id: str, user_id: str) -> 
     """An active user, if he belongs to the organization."""
     return await session.scalar(
         select(User).where(User.id == user_id, User.organization_id == organization_id, User.active)
+    )
+
+
+async def member(session: AsyncSession, organization_id: str, user_id: str) -> User | None:
+    """A user of the organization, active or not."""
+    return await session.scalar(
+        select(User).where(User.id == user_id, User.organization_id == organization_id)
     )
 
 
@@ -186,6 +194,41 @@ async def members(session: AsyncSession, organization_id: str, *, inactive: bool
     if not inactive:
         query = query.where(User.active)
     return (await session.scalars(query.order_by(User.name, User.id))).all()
+
+
+async def people(
+    session: AsyncSession,
+    organization_id: str,
+    page: PageRequest,
+    *,
+    text: str,
+    role: Role | None,
+    active: bool | None,
+) -> tuple[Sequence[User], int]:
+    """A page of the organization's people by name, and how many there are: those whose name or address
+    contains ``text``, in whatever case."""
+    conditions = [User.organization_id == organization_id]
+    if text:
+        conditions.append(
+            or_(User.name.icontains(text, autoescape=True), User.email.icontains(text, autoescape=True))
+        )
+    if role is not None:
+        conditions.append(User.role == role)
+    if active is not None:
+        conditions.append(User.active.is_(active))
+    total = await session.scalar(select(func.count()).select_from(User).where(*conditions))
+    rows = await session.scalars(
+        select(User).where(*conditions).order_by(User.name, User.id).offset(page.offset).limit(page.page_size)
+    )
+    return rows.all(), total or 0
+
+
+async def names(session: AsyncSession, organization_id: str, user_ids: Collection[str]) -> dict[str, str]:
+    """The names of those of these users who are the organization's, active or not."""
+    rows = await session.execute(
+        select(User.id, User.name).where(User.organization_id == organization_id, User.id.in_(user_ids))
+    )
+    return dict(rows.all())
 
 
 async def take_reset(session: AsyncSession, token_hash: str, now: datetime) -> User | None:

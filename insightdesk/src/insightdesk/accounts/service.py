@@ -120,9 +120,10 @@ async def get_organization(session: AsyncSession, organization_id: str) -> Organ
     return await session.get_one(Organization, organization_id)
 
 
-async def list_users(session: AsyncSession, organization_id: str) -> list[User]:
-    """All active users of the organization."""
-    return list(await repository.users_with_roles(session, [organization_id], list(Role)))
+async def list_staff(session: AsyncSession, organization_id: str) -> list[User]:
+    """All active people who work for the organization, by name."""
+    staff = await repository.users_with_roles(session, [organization_id], [Role.ADMIN, Role.AGENT])
+    return sorted(staff, key=lambda user: (user.name.lower(), user.id))
 
 
 async def admin_ids(session: AsyncSession, organization_ids: Collection[str]) -> dict[str, set[str]]:
@@ -162,8 +163,7 @@ async def is_name_shared(session: AsyncSession, organization_id: str, user_id: s
 
 async def staff_ids(session: AsyncSession, organization_id: str) -> set[str]:
     """All who work for the organization."""
-    staff = await repository.users_with_roles(session, [organization_id], [Role.ADMIN, Role.AGENT])
-    return {user.id for user in staff}
+    return {user.id for user in await list_staff(session, organization_id)}
 
 
 async def existing_organizations(session: AsyncSession, ids: Collection[str]) -> set[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 _DAY = timedelta(days=1)
 
@@ -58,6 +58,11 @@ def say_day(day: date) -> str:
 
 class UnknownZone(ValueError):
     """No time zone has this name."""
+
+
+def zone_names() -> list[str]:
+    """The zones that people choose from, such as ``Europe/Berlin``."""
+    return sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith("Etc/"))
 
 
 def zone_of(name: str) -> ZoneInfo:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -15,26 +15,24 @@ from insightdesk.kit import clock
 from insightdesk.kit.pagination import PageRequest
 from insightdesk.pages import view
 from insightdesk.pages.rendering import html
+from insightdesk.pages.view import PageRoute
 from insightdesk.reports.exports import service
 from insightdesk.reports.exports.models import ExportFormat, ReportType
 from insightdesk.tickets.models import Priority, TicketStatus
 
 __all__ = ["router"]
 
-router = APIRouter(prefix="/ui/exports", include_in_schema=False)
+router = APIRouter(prefix="/ui/exports", include_in_schema=False, route_class=PageRoute)
 
 _SHOWN = PageRequest(1, 30)
 
 
 @router.get("")
-async def page(request: Request) -> HTMLResponse:
+async def page(principal: CurrentPrincipal) -> HTMLResponse:
     """The form and the list."""
-    principal = await view.visitor(request)
-    if principal is None:
-        return view.login_page()
     principal.require(Role.ADMIN, Role.AGENT)
     async with transaction() as session:
-        people = await accounts.list_users(session, principal.organization_id)
+        staff = await accounts.list_staff(session, principal.organization_id)
         shown = await _list(session, principal)
     return view.page(
         "exports.html",
@@ -44,7 +42,7 @@ async def page(request: Request) -> HTMLResponse:
         formats=list(ExportFormat),
         statuses=list(TicketStatus),
         priorities=list(Priority),
-        staff=[user for user in people if user.role.is_staff],
+        staff=staff,
         **shown,
     )
 

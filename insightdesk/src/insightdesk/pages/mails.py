@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Path, Query
 from fastapi.responses import HTMLResponse
 
-from insightdesk.accounts.access import CurrentAdmin
-from insightdesk.accounts.models import Role
+from insightdesk.accounts.access import CurrentAdmin, CurrentPrincipal
 from insightdesk.database import transaction
 from insightdesk.email import service, unsubscribe
 from insightdesk.email.models import DeliveryState
@@ -18,12 +17,14 @@ from insightdesk.email.rendering import RenderedMail
 from insightdesk.email.routes import preferences_of
 from insightdesk.kit import clock
 from insightdesk.kit.errors import NotFound
+from insightdesk.kit.local_time import zone_names
 from insightdesk.pages import queries, view
 from insightdesk.pages.rendering import html
+from insightdesk.pages.view import PageRoute
 
 __all__ = ["router"]
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 _PAGE = 50  # mails of one page of the outbox
 Token = Annotated[str, Path(max_length=2000)]
@@ -31,15 +32,11 @@ Token = Annotated[str, Path(max_length=2000)]
 
 @router.get("/mail")
 async def outbox(
-    request: Request,
+    me: CurrentAdmin,
     state: Annotated[DeliveryState | None, Query()] = None,
     before: Annotated[str | None, Query(max_length=64)] = None,
 ) -> HTMLResponse:
     """The organization's mails by state, newest first, and how the providers stand."""
-    me = await view.visitor(request)
-    if me is None:
-        return view.login_page()
-    me.require(Role.ADMIN)
     async with transaction() as session:
         mails = await queries.outbox(session, me, state, before, _PAGE)
         providers = await service.provider_statuses(session)
@@ -57,23 +54,15 @@ async def outbox(
 
 
 @router.get("/mail/templates")
-async def templates(request: Request) -> HTMLResponse:
+async def templates(me: CurrentAdmin) -> HTMLResponse:
     """Every mail that there is."""
-    me = await view.visitor(request)
-    if me is None:
-        return view.login_page()
-    me.require(Role.ADMIN)
     shown = [(template, preview(template.name).subject) for template in REGISTRY.values()]
     return view.page("mail_templates.html", me, "/mail/templates", templates=shown)
 
 
 @router.get("/mail/templates/{name}")
-async def template(name: str, request: Request) -> HTMLResponse:
+async def template(name: str, me: CurrentAdmin) -> HTMLResponse:
     """One mail with its sample, as a desk and a phone show it, and its text part."""
-    me = await view.visitor(request)
-    if me is None:
-        return view.login_page()
-    me.require(Role.ADMIN)
     return view.page("mail_template.html", me, "/mail/templates", name=name, mail=_preview(name))
 
 
@@ -99,12 +88,11 @@ async def stop(token: Token) -> HTMLResponse:
 
 
 @router.get("/preferences")
-async def preferences(request: Request) -> HTMLResponse:
+async def preferences(me: CurrentPrincipal) -> HTMLResponse:
     """What the reader wants to be told, and when not."""
-    me = await view.visitor(request)
-    if me is None:
-        return view.login_page()
-    return view.page("preferences.html", me, "/preferences", wishes=await preferences_of(me))
+    return view.page(
+        "preferences.html", me, "/preferences", wishes=await preferences_of(me), zones=zone_names()
+    )
 
 
 def _preview(name: str) -> RenderedMail:

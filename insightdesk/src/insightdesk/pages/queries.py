@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import ColumnElement, ScalarSelect, Select, func, literal, select
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
+from insightdesk.accounts import people as accounts
 from insightdesk.accounts.models import Role, User
 from insightdesk.accounts.service import Principal
 from insightdesk.email.models import Delivery, DeliveryState
 from insightdesk.email.privacy import for_reader
 from insightdesk.realtime.models import Notification
 from insightdesk.sla.models import SlaClock
-from insightdesk.tickets.models import Message, Ticket, Visibility
+from insightdesk.tickets.models import Message, Participant, Ticket, Visibility
 
 __all__ = ["Board", "MessageRow", "TicketRow", "board", "fingerprint", "mail", "messages", "outbox"]
 
@@ -52,7 +55,10 @@ class Board:
 
 def _tickets(principal: Principal) -> Select[Ticket]:
     query = select(Ticket).where(Ticket.organization_id == principal.organization_id)
-    return query if principal.role.is_staff else query.where(Ticket.customer_id == principal.user_id)
+    if principal.role.is_staff:
+        return query
+    takes_part = select(Participant.ticket_id).where(Participant.user_id == principal.user_id)
+    return query.where((Ticket.customer_id == principal.user_id) | Ticket.id.in_(takes_part))
 
 
 def _mails(principal: Principal) -> Select[Delivery]:
@@ -60,12 +66,19 @@ def _mails(principal: Principal) -> Select[Delivery]:
     return query if principal.role is Role.ADMIN else query.where(Delivery.recipient == principal.email)
 
 
+def _newest_tickets(principal: Principal) -> Select[Ticket]:
+    return _tickets(principal).order_by(Ticket.created_at.desc()).limit(_LIMIT)
+
+
+def _newest_mails(principal: Principal) -> Select[Delivery]:
+    return _mails(principal).order_by(Delivery.created_at.desc()).limit(_LIMIT)
+
+
 async def board(session: AsyncSession, principal: Principal) -> Board:
     """The newest tickets and mails."""
-    tickets = (
-        await session.scalars(_tickets(principal).order_by(Ticket.created_at.desc()).limit(_LIMIT))
-    ).all()
-    names = await _names(session, principal.organization_id)
+    tickets = (await session.scalars(_newest_tickets(principal))).all()
+    people = {person for ticket in tickets for person in (ticket.customer_id, ticket.assignee_id) if person}
+    names = await accounts.names(session, principal.organization_id, people)
     clocks: dict[str, list[SlaClock]] = defaultdict(list)
     found = await session.scalars(
         select(SlaClock)
@@ -83,15 +96,8 @@ async def board(session: AsyncSession, principal: Principal) -> Board:
         )
         for ticket in tickets
     ]
-    mails = (
-        await session.scalars(_mails(principal).order_by(Delivery.created_at.desc()).limit(_LIMIT))
-    ).all()
+    mails = (await session.scalars(_newest_mails(principal))).all()
     return Board(tickets=rows, mails=mails)
-
-
-async def _names(session: AsyncSession, organization_id: str) -> dict[str, str]:
-    rows = await session.execute(select(User.id, User.name).where(User.organization_id == organization_id))
-    return dict(rows.all())
 
 
 async def messages(
@@ -133,20 +139,29 @@ async def outbox(
 
 
 async def fingerprint(session: AsyncSession, principal: Principal) -> str:
-    """A text that changes whenever what the page shows does; costs no list."""
-    tickets = _tickets(principal).subquery()
-    mails = _mails(principal).subquery()
-    clocks = select(SlaClock).where(SlaClock.organization_id == principal.organization_id).subquery()
-    inbox = select(Notification).where(Notification.user_id == principal.user_id).subquery()
+    """A text that changes whenever what the page shows does. It looks at the rows that the page shows and at
+    no other, so its cost does not grow with the desk."""
+    tickets = _newest_tickets(principal).subquery()
+    mails = _newest_mails(principal).subquery()
+    clocks = select(SlaClock).where(SlaClock.ticket_id.in_(select(tickets.c.id))).subquery()
+    inbox = (
+        select(Notification)
+        .where(Notification.user_id == principal.user_id)
+        .order_by(Notification.created_at.desc())
+        .limit(_LIMIT)
+        .subquery()
+    )
     parts = [
-        select(func.count()).select_from(inbox).scalar_subquery(),
-        select(func.max(inbox.c.read_at)).scalar_subquery(),
-        select(func.count()).select_from(tickets).scalar_subquery(),
-        select(func.max(tickets.c.updated_at)).scalar_subquery(),
-        select(func.count()).select_from(mails).scalar_subquery(),
-        select(func.max(mails.c.sent_at)).scalar_subquery(),
-        select(func.max(clocks.c.breached_at)).scalar_subquery(),
-        select(func.max(clocks.c.fulfilled_at)).scalar_subquery(),
-        select(func.sum(clocks.c.version)).scalar_subquery(),
+        _digest(tickets.c.id, tickets.c.updated_at),
+        _digest(mails.c.id, mails.c.state, mails.c.attempts),
+        _digest(clocks.c.id, clocks.c.version, clocks.c.fulfilled_at, clocks.c.breached_at),
+        _digest(inbox.c.id, inbox.c.read_at),
     ]
     return "|".join(str(value) for value in (await session.execute(select(*parts))).one())
+
+
+def _digest(*columns: ColumnElement[Any]) -> ScalarSelect[str]:
+    row = func.concat_ws(",", *columns)
+    return select(
+        func.md5(func.string_agg(row, aggregate_order_by(literal(";"), columns[0])))
+    ).scalar_subquery()

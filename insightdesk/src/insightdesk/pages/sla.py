@@ -16,8 +16,8 @@ from insightdesk.accounts.models import Role, Team, User
 from insightdesk.database import transaction
 from insightdesk.kit import clock
 from insightdesk.pages import view
-from insightdesk.pages.admin.routes import PageRoute
 from insightdesk.pages.rendering import html
+from insightdesk.pages.view import PageRoute
 from insightdesk.sla import service as sla
 from insightdesk.sla.models import SlaClock
 from insightdesk.tickets.models import Ticket

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from typing import Any
 
-from fastapi import Request
+from fastapi import Request, Response
 from fastapi.responses import HTMLResponse
+from fastapi.routing import APIRoute
 
 from insightdesk.accounts.access import current_principal
 from insightdesk.accounts.models import Role
 from insightdesk.accounts.service import Principal
-from insightdesk.kit.errors import Unauthorized
+from insightdesk.kit.errors import DeskError, Unauthorized
 from insightdesk.pages.rendering import MAIL_POLICY, headers, html
 
-__all__ = ["Link", "framed", "login_page", "page", "visitor"]
+__all__ = ["ADMINISTRATION", "Link", "PageRoute", "framed", "login_page", "page", "visitor"]
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,9 @@ class Link:
     roles: frozenset[Role] = frozenset(Role)
 
 
+ADMINISTRATION = "/ui/admin/overview"
+"""Where the administrators' pages begin."""
+
 _ADMIN = frozenset({Role.ADMIN})
 _STAFF = frozenset({Role.ADMIN, Role.AGENT})
 _LINKS = (
@@ -33,9 +39,30 @@ _LINKS = (
     Link("/ui/exports", "Exports", _STAFF),
     Link("/mail", "Mail", _ADMIN),
     Link("/mail/templates", "Templates", _ADMIN),
-    Link("/ui/admin/overview", "Admin", _ADMIN),
+    Link(ADMINISTRATION, "Admin", _ADMIN),
     Link("/preferences", "Preferences"),
 )
+
+
+class PageRoute(APIRoute):
+    """A route whose failures are pages: the login in its place for who has no session, else what is wrong."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        answer = super().get_route_handler()
+
+        async def shown(request: Request) -> Response:
+            try:
+                return await answer(request)
+            except Unauthorized:
+                if request.headers.get("sec-fetch-mode", "navigate") != "navigate":
+                    raise  # a script that asks for a part of a page must not be given another page
+                return login_page()
+            except DeskError as error:
+                page = html("problem.html", problem=str(error))
+                page.status_code = error.status
+                return page
+
+        return shown
 
 
 async def visitor(request: Request) -> Principal | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Mapping
 from weakref import WeakKeyDictionary
 
 import socketio  # type: ignore[import-untyped]  # ships no types
@@ -45,12 +46,12 @@ def manager(url: str, *, write_only: bool) -> socketio.AsyncRedisManager:
     )
 
 
-async def emit(user_id: str, ticket_id: str, action: str) -> None:
-    """Sends the event `notification` to every screen of the user, in whichever process."""
+async def emit(user_id: str, event: str, data: Mapping[str, object]) -> None:
+    """Sends an event to every screen of the user, in whichever process."""
     loop = asyncio.get_running_loop()
     if loop not in _emitters:
         _emitters[loop] = manager(get_settings().valkey_url, write_only=True)
-    await _emitters[loop].emit("notification", {"ticketId": ticket_id, "action": action}, room=room(user_id))
+    await _emitters[loop].emit(event, dict(data), room=room(user_id))
 
 
 async def close_emitter() -> None:

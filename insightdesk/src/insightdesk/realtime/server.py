@@ -51,6 +51,17 @@ class Screens:
             except (SQLAlchemyError, OSError) as error:
                 log.warning("sockets not looked through", error=str(error).splitlines()[0])
 
+    async def close(self) -> None:
+        """Close all sockets and the subscription that hears for them; call it before the event loop ends."""
+        await self.server.shutdown()
+        manager = self.server.manager
+        # The library begins to listen with the first socket, and has no way to end it.
+        if (listening := getattr(manager, "thread", None)) is not None:
+            listening.cancel()
+            await asyncio.wait({listening})
+            await manager.pubsub.aclose()
+            await manager.redis.aclose()
+
     async def sweep(self) -> int:
         """Close the sockets that no longer may be open; returns how many."""
         with everyone():

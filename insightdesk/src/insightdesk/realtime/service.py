@@ -58,7 +58,7 @@ async def notify(
         if recipients:
             await repository.store(session, key, ticket_id, action, recipients, clock.now())
     for recipient in recipients:
-        await emit(recipient.user_id, ticket_id, action)
+        await emit(recipient.user_id, "notification", {"ticketId": ticket_id, "action": action})
 
 
 async def inbox(session: AsyncSession, reader: Principal, page: PageRequest, *, unread_only: bool) -> Inbox:

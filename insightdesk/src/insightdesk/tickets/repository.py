@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from insightdesk.accounts.models import Organization
 from insightdesk.database import new_id
 from insightdesk.kit.pagination import PageRequest
-from insightdesk.tickets.models import Message, Participant, Ticket, TicketStatus, Visibility
+from insightdesk.tickets.models import UNSOLVED, Message, Participant, Ticket, TicketStatus, Visibility
 
 
 async def next_number(session: AsyncSession, organization_id: str) -> int:
@@ -110,6 +110,30 @@ async def add_participants(
 async def participant_ids(session: AsyncSession, ticket_id: str) -> set[str]:
     """Who is told of what happens on a ticket."""
     return set(await session.scalars(select(Participant.user_id).where(Participant.ticket_id == ticket_id)))
+
+
+async def tags_of_unsolved(session: AsyncSession, organization_id: str) -> dict[str, int]:
+    """Each tag of the tickets that somebody still works on, by the alphabet, and on how many it is."""
+    each = (
+        select(func.unnest(Ticket.tags).label("tag"))
+        .where(Ticket.organization_id == organization_id, UNSOLVED)
+        .subquery()
+    )
+    rows = await session.execute(select(each.c.tag, func.count()).group_by(each.c.tag).order_by(each.c.tag))
+    return dict(rows.all())
+
+
+async def unsolved_with_tag(
+    session: AsyncSession, organization_id: str, tag: str, limit: int
+) -> Sequence[Ticket]:
+    """The newest tickets with a tag that somebody still works on."""
+    rows = await session.scalars(
+        select(Ticket)
+        .where(Ticket.organization_id == organization_id, UNSOLVED, Ticket.tags.contains([tag]))
+        .order_by(Ticket.created_at.desc(), Ticket.id.desc())
+        .limit(limit)
+    )
+    return rows.all()
 
 
 async def owners(session: AsyncSession, ticket_ids: Collection[str]) -> Sequence[tuple[str, str]]:

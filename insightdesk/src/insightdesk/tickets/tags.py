@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Path
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from insightdesk.accounts import service as accounts
 from insightdesk.accounts.access import CurrentPrincipal
@@ -14,7 +16,8 @@ from insightdesk.database import transaction
 from insightdesk.kit import clock
 from insightdesk.kit.envelope import Envelope, ok
 from insightdesk.kit.errors import Invalid
-from insightdesk.tickets import service
+from insightdesk.tickets import repository, service
+from insightdesk.tickets.models import Ticket
 from insightdesk.tickets.schemas import TAG_LIMIT
 
 MAX_TAGS = 20
@@ -34,6 +37,16 @@ async def add_tag(ticket_id: str, tag: Tag, principal: CurrentPrincipal) -> Enve
 async def remove_tag(ticket_id: str, tag: Tag, principal: CurrentPrincipal) -> Envelope[list[str]]:
     """Take a tag off a ticket."""
     return ok(await _change(principal, ticket_id, tag, wanted=False))
+
+
+async def in_use(session: AsyncSession, organization_id: str) -> dict[str, int]:
+    """Each tag of the organization's open and pending tickets, and on how many of them it is."""
+    return await repository.tags_of_unsolved(session, organization_id)
+
+
+async def unsolved(session: AsyncSession, organization_id: str, tag: str, limit: int) -> Sequence[Ticket]:
+    """The newest open and pending tickets with a tag."""
+    return await repository.unsolved_with_tag(session, organization_id, tag, limit)
 
 
 async def _change(principal: Principal, ticket_id: str, tag: str, *, wanted: bool) -> list[str]:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from typing import Annotated, Any
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Path
 from fastapi.responses import HTMLResponse, RedirectResponse
-from fastapi.routing import APIRoute
 
 import toril
 from insightdesk.accounts import service as accounts
@@ -22,10 +20,12 @@ from insightdesk.dead_letters import service as dead_letters
 from insightdesk.dead_letters.service import Wanted
 from insightdesk.jobs import app
 from insightdesk.kit import clock
-from insightdesk.kit.errors import DeskError, NotFound, Unauthorized, Unavailable
+from insightdesk.kit.errors import NotFound, Unavailable
 from insightdesk.kit.pagination import PageRequest
 from insightdesk.pages.admin import jobs
+from insightdesk.pages.admin.frame import PageNumber, Text, admin_page, page_count
 from insightdesk.pages.rendering import html
+from insightdesk.pages.view import PageRoute
 from insightdesk.queues import QUEUES
 from insightdesk.schedules import SCHEDULES
 from insightdesk.tenancy import everyone
@@ -33,32 +33,10 @@ from insightdesk.tenancy import everyone
 __all__ = ["router"]
 
 
-class PageRoute(APIRoute):
-    """A route whose failures are pages: the login for who has no session, else what is wrong."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        answer = super().get_route_handler()
-
-        async def shown(request: Request) -> Response:
-            try:
-                return await answer(request)
-            except Unauthorized:
-                return RedirectResponse("/", 303)
-            except DeskError as error:
-                page = html("admin/problem.html", problem=str(error))
-                page.status_code = error.status
-                return page
-
-        return shown
-
-
 router = APIRouter(prefix="/ui/admin", include_in_schema=False, route_class=PageRoute)
 
 _LETTERS = 50  # of a kind, on its page
 _AUDIT = 50
-
-PageNumber = Annotated[int, Query(ge=1, le=10_000)]
-Text = Annotated[str, Query(max_length=200)]
 
 
 @router.get("")
@@ -70,7 +48,7 @@ async def begin(admin: CurrentAdmin) -> RedirectResponse:
 @router.get("/overview")
 async def overview(admin: CurrentAdmin) -> HTMLResponse:
     """Counts and rates of all queues, the helpdesk's parts, and what failed."""
-    return html("admin/overview.html", me=admin, here="overview", **await _overview(admin.organization_id))
+    return admin_page("overview.html", admin, "overview", **await _overview(admin.organization_id))
 
 
 @router.get("/overview/live")
@@ -100,16 +78,16 @@ async def queue_page(
         jobs.job_page(admin.organization_id, queue, state, page), jobs.queue_views()
     )
     view = next(each for each in views if each.spec.name == queue)
-    return html(
-        "admin/queue.html",
-        me=admin,
-        here="overview",
+    return admin_page(
+        "queue.html",
+        admin,
+        "overview",
         queue=view,
         state=state,
         states=jobs.STATES,
         found=found,
         page=page,
-        pages=max(1, -(-found.total // jobs.PAGE)),
+        pages=page_count(found.total, jobs.PAGE),
     )
 
 
@@ -119,7 +97,7 @@ async def job_page(
 ) -> HTMLResponse:
     """One job: what happened to it, its stack traces, its log, its data without what is personal."""
     job = await jobs.job_view(admin.organization_id, queue, job_id)
-    return html("admin/job.html", me=admin, here="overview", job=job)
+    return admin_page("job.html", admin, "overview", job=job)
 
 
 @router.get("/schedules")
@@ -134,10 +112,10 @@ async def schedules(admin: CurrentAdmin) -> HTMLResponse:
             )
     except (toril.ConnectionFailed, toril.ServerRefused, TimeoutError):
         raise Unavailable("the job server (Valkey) cannot be reached; try again shortly") from None
-    return html(
-        "admin/schedules.html",
-        me=admin,
-        here="schedules",
+    return admin_page(
+        "schedules.html",
+        admin,
+        "schedules",
         zone=zone,
         tz=ZoneInfo(zone),
         rows=list(zip(SCHEDULES, found, strict=True)),
@@ -151,7 +129,7 @@ async def kinds(admin: CurrentAdmin, show: Text = "open") -> HTMLResponse:
     wanted = Wanted(admin.organization_id, open=True if show == "open" else None)
     async with transaction() as session:
         groups = await dead_letters.list_groups(session, wanted)
-    return html("admin/dead_letters.html", me=admin, here="dead-letters", groups=groups, show=show)
+    return admin_page("dead_letters.html", admin, "dead-letters", groups=groups, show=show)
 
 
 @router.get("/dead-letters/{fingerprint}")
@@ -166,15 +144,15 @@ async def kind(fingerprint: str, admin: CurrentAdmin, page: PageNumber = 1) -> H
             session, wanted, offset=(page - 1) * _LETTERS, limit=_LETTERS
         )
         newest = await dead_letters.get(session, letters[0].id, admin.organization_id) if letters else None
-    return html(
-        "admin/dead_letter.html",
-        me=admin,
-        here="dead-letters",
+    return admin_page(
+        "dead_letter.html",
+        admin,
+        "dead-letters",
         group=groups[0],
         letters=letters,
         newest=newest,
         page=page,
-        pages=max(1, -(-total // _LETTERS)),
+        pages=page_count(total, _LETTERS),
     )
 
 
@@ -189,10 +167,10 @@ async def workers(admin: CurrentAdmin) -> HTMLResponse:
             found = await asyncio.gather(*(app.queue(spec.name).workers() for spec in QUEUES))
     except (toril.ConnectionFailed, toril.ServerRefused, TimeoutError):
         raise Unavailable("the job server (Valkey) cannot be reached; try again shortly") from None
-    return html(
-        "admin/workers.html",
-        me=admin,
-        here="workers",
+    return admin_page(
+        "workers.html",
+        admin,
+        "workers",
         processes=processes,
         rows=list(zip(QUEUES, found, strict=True)),
         now=clock.now(),
@@ -209,16 +187,15 @@ async def audit_page(
         rows, total = await audit.list_entries(
             session, admin.organization_id, wanted, PageRequest(page, _AUDIT)
         )
-        people = await accounts.list_users(session, admin.organization_id)
-        staff = [person for person in people if person.role.is_staff]
-    return html(
-        "admin/audit.html",
-        me=admin,
-        here="audit",
+        staff = await accounts.list_staff(session, admin.organization_id)
+    return admin_page(
+        "audit.html",
+        admin,
+        "audit",
         rows=rows,
         staff=staff,
         action=action,
         actor=actor,
         page=page,
-        pages=max(1, -(-total // _AUDIT)),
+        pages=page_count(total, _AUDIT),
     )

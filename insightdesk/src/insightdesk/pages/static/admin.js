@@ -1,41 +1,20 @@
-// The pages of staff: parts that refresh themselves, and actions through the REST API.
+// The pages of staff: parts that refresh themselves, notes on failures, and their replay.
 "use strict";
 
 const PERIOD = 3000; // milliseconds between two looks at what changes
 
-async function act(button, path, body, method) {
-  button.disabled = true;
-  try {
-    await send(path, body, method);
-    location.reload();
-  } catch (error) {
-    button.disabled = false;
-    tell(button, error.message);
-  }
-}
-
-function tell(near, text) {
-  const place = near.closest("section");
-  let problem = $(".problem[role]", place);
-  if (!problem) { problem = document.createElement("p"); problem.className = "problem"; problem.setAttribute("role", "alert"); place.append(problem); }
-  problem.textContent = text;
-}
-
-function note(path) {
+function note(button) {
   const dialog = $("#note");
   dialog.returnValue = "";
   dialog.showModal();
   dialog.onclose = () => {
-    if (dialog.returnValue === "save") act($(`[data-note="${path}"]`), path, { note: $("textarea", dialog).value }, "PATCH");
+    if (dialog.returnValue === "save") act(button, button.dataset.note, { note: $("textarea", dialog).value }, "PATCH");
   };
 }
 
 document.addEventListener("click", (event) => {
-  const button = event.target.closest("button[data-post], button[data-patch], button[data-note]");
-  if (!button) return;
-  if (button.dataset.post) act(button, button.dataset.post, {});
-  else if (button.dataset.patch) act(button, button.dataset.patch, { [button.dataset.field]: true }, "PATCH");
-  else note(button.dataset.note);
+  const button = event.target.closest("button[data-note]");
+  if (button) note(button);
 });
 
 document.addEventListener("submit", async (event) => {
@@ -55,12 +34,10 @@ document.addEventListener("submit", async (event) => {
 const live = $("[data-live]");
 if (live) {
   setInterval(async () => {
-    if (document.hidden || live.contains(document.activeElement)) return;
-    const answer = await fetch(live.dataset.live).catch(() => null);
-    if (answer?.redirected) location.reload();
-    else if (answer?.ok) {
-      live.innerHTML = await answer.text();
-      tick();
-    }
+    if (document.hidden) return;
+    await fragment(live.dataset.live, live, () => live.contains(document.activeElement));
+    readSkew();
+    tick();
   }, PERIOD);
 }
+$(".side [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });

@@ -1,4 +1,4 @@
-// The page's own script: signs in, ticks the SLA clocks, fetches fragments again when the server says so.
+// The pages' own script: what is sent, fragments that are fetched again, SLA clocks that tick.
 "use strict";
 
 const $ = (selector, root = document) => root.querySelector(selector);
@@ -32,102 +32,45 @@ function tick() {
 }
 
 function readSkew() {
-  skew = Number($("[data-now]").dataset.now) - Date.now() / 1000;
+  const told = $("[data-now]");
+  if (told) skew = Number(told.dataset.now) - Date.now() / 1000;
 }
 
-function mark() {
+function highlight() {
   for (const row of document.querySelectorAll("[data-open]")) row.classList.toggle("chosen", row.dataset.open === chosen);
 }
 
-async function fragment(path, target) {
-  const answer = await fetch(path);
-  if (answer.status === 401) return location.reload();
-  if (answer.ok) target.innerHTML = await answer.text();
+// Puts a part of the page in its place, unless it is `kept` when the answer is there; false when it could
+// not be had.
+async function fragment(path, target, kept = () => false) {
+  const answer = await fetch(path).catch(() => null);
+  if (answer?.status === 401) return location.reload();
+  if (!answer?.ok) return false;
+  const part = await answer.text();
+  if (!kept()) target.innerHTML = part;
+  return true;
 }
 
-async function refresh() {
-  const lists = ["#tickets", "#mails"].map((list) => $(list).scrollTop);
-  await fragment("/ui/board", $("#board"));
-  ["#tickets", "#mails"].forEach((list, index) => { $(list).scrollTop = lists[index]; });
-  readSkew();
-  mark();
-  tick();
-  const draft = $("#reply textarea");
-  if (chosen?.startsWith("/ui/tickets/") && !(draft && (draft.value || draft === document.activeElement))) await fragment(chosen, $("#detail"));
-}
-
-function listen() {
-  const source = new EventSource("/ui/events");
-  const live = $("#live");
-  source.onopen = () => { live.textContent = "live"; live.classList.add("on"); };
-  source.onerror = () => { live.textContent = "reconnecting"; live.classList.remove("on"); };
-  source.addEventListener("change", refresh);
+async function open(path) {
+  chosen = path;
+  highlight();
+  if (!(await fragment(path, $("#detail")))) $("#detail").innerHTML = '<p class="problem" role="alert">This is not there, or not for you.</p>';
+  if (matchMedia("(max-width: 760px)").matches) $("#detail").scrollIntoView({ behavior: "smooth" });
 }
 
 document.addEventListener("click", async (event) => {
   const row = event.target.closest("[data-open]");
   const tab = event.target.closest("[data-tab]");
-  if (row) {
-    chosen = row.dataset.open;
-    mark();
-    await fragment(chosen, $("#detail"));
-    if (matchMedia("(max-width: 760px)").matches) $("#detail").scrollIntoView({ behavior: "smooth" });
-  } else if (tab) {
+  if (row) await open(row.dataset.open);
+  else if (tab) {
     for (const other of document.querySelectorAll("[data-tab]")) other.setAttribute("aria-pressed", String(other === tab));
     for (const pane of document.querySelectorAll("[data-pane]")) pane.hidden = pane.dataset.pane !== tab.dataset.tab;
-  } else if (event.target.closest("[data-post]")) {
-    await send(event.target.closest("[data-post]").dataset.post, {});
-    location.reload();
   } else if (event.target.id === "logout") {
     await send("/api/logout", {});
-    location.reload();
+    location.assign("/");
   }
 });
 
-// What a person wants to be told, as the API takes it.
-function wishes(form) {
-  const choices = [...form.querySelectorAll("[data-type]")].map((row) => ({
-    type: row.dataset.type, email: $('[name="email"]', row).checked, inApp: $('[name="inApp"]', row).checked,
-  }));
-  const { starts, ends, timeZone } = Object.fromEntries(new FormData(form));
-  return { choices, quietHours: starts || ends ? { starts, ends, timeZone: timeZone || null } : null };
-}
-
-document.addEventListener("submit", async (event) => {
-  const form = event.target;
-  if (!["login", "reply", "preferences"].includes(form.id)) return;
-  event.preventDefault();
-  const values = Object.fromEntries(new FormData(form));
-  try {
-    if (form.id === "login") {
-      await send("/api/login", values);
-      location.reload();
-    } else if (form.id === "preferences") {
-      $("#saved").textContent = "";
-      await send("/api/mail/preferences", wishes(form), "PUT");
-      $("#saved").textContent = "Saved.";
-      $("#problem")?.remove();
-    } else if (form.id === "reply") {
-      await send(`/api/tickets/${form.dataset.ticket}/messages`, values);
-      await fragment(chosen, $("#detail"));
-    }
-  } catch (error) {
-    let problem = $("#problem");
-    if (!problem) { problem = document.createElement("p"); problem.id = "problem"; form.append(problem); }
-    problem.textContent = error.message;
-  }
-});
-
-if ($("[data-now]")) {
-  readSkew();
-  tick();
-  setInterval(tick, 1000);
-}
-if ($("#board")) {
-  const wanted = new URLSearchParams(location.search).get("ticket"); // a mail's link
-  if (/^[0-9a-f-]{36}$/.test(wanted ?? "")) {
-    chosen = `/ui/tickets/${wanted}`;
-    fragment(chosen, $("#detail"));
-  }
-  listen();
-}
+readSkew();
+tick();
+setInterval(tick, 1000);

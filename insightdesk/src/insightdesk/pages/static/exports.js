@@ -1,8 +1,9 @@
-// The page of exports: asks for one through the REST API, and fetches the list again while there is news.
+// The page of exports: the server tells how far they are; while it cannot, the list is fetched again and again.
 "use strict";
 
 const BUSY = 1000, CALM = 5000; // milliseconds between two looks, while something is being made and else
-const list = $("#exports"), form = $("#export");
+const list = $("#exports");
+let isLive = false;
 
 async function look() {
   await fragment(list.dataset.live, list);
@@ -12,28 +13,26 @@ async function look() {
 let timer = 0;
 function wait() {
   clearTimeout(timer);
-  timer = setTimeout(() => (document.hidden ? wait() : look()), $("[data-unfinished]", list) ? BUSY : CALM);
+  if (!isLive) timer = setTimeout(() => (document.hidden ? wait() : look()), $("[data-unfinished]", list) ? BUSY : CALM);
 }
 
-function fit() {
-  const report = form.elements.reportType.value;
-  for (const label of form.querySelectorAll("[data-for]")) {
-    label.hidden = !label.dataset.for.split(" ").includes(report);
-    $("select", label).disabled = label.hidden;
-  }
+// A step is drawn where it happens; any other change, and an export that is not shown yet, by a new list.
+function onProgress({ id, state, percent, rowsDone, rowsTotal }) {
+  const bar = $(`[data-export="${id}"] progress`, list);
+  if (state !== "running" || !bar) return look();
+  bar.value = percent;
+  bar.setAttribute("aria-label", `${percent} percent`);
+  $(`[data-export="${id}"] .percent`, list).textContent = `${percent} %`;
+  $(`[data-export="${id}"] .rows`, list).textContent = `${rowsDone.toLocaleString("en")} of ${rowsTotal.toLocaleString("en")}`;
 }
 
-form.addEventListener("change", fit);
-form.addEventListener("submit", async (event) => {
-  event.preventDefault();
-  const { reportType, format, ...filters } = Object.fromEntries([...new FormData(form)].filter(([, value]) => value));
-  $("#problem").textContent = "";
-  try {
-    await send("/api/reports/exports", { reportType, format, filters });
-    await look();
-  } catch (error) {
-    $("#problem").textContent = error.message;
-  }
+document.addEventListener("done", look);
+listenLive({
+  export: onProgress,
+  connected(yes) {
+    isLive = yes;
+    document.documentElement.dataset.line = yes ? "live" : "polling";
+    look(); // what happened meanwhile
+  },
 });
-fit();
 wait();

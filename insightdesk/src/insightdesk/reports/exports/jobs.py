@@ -13,6 +13,7 @@ from insightdesk.jobs import LOW, app, delivery_key
 from insightdesk.kit import clock
 from insightdesk.reports.exports import collecting, exporting, making, repository
 from insightdesk.reports.exports.exporting import NotAllowed, Order
+from insightdesk.reports.exports.live import tell
 from insightdesk.reports.exports.models import ExportState
 from insightdesk.reports.storage import StorageError, storage
 from insightdesk.settings import get_settings
@@ -53,6 +54,7 @@ async def export_report(
     async def report(done: int, total: int) -> None:
         async with transaction() as session:
             await repository.set_progress(session, work.export.id, done, total, clock.now())
+        await tell(work.export, ExportState.RUNNING, done, total)
         await job.update_progress(min(99, 100 * done // total) if total else 0)
 
     final = job.attempts_made + 1 >= job.options.attempts
@@ -64,9 +66,11 @@ async def export_report(
             state = await exporting.complete(session, work, rows, size, clock.now())
     except Exception as error:
         await _put_off(key, _reason(error), final=final)
+        await tell(work.export, ExportState.FAILED if final else ExportState.QUEUED)
         if final:
             await _remove(work.export.storage_key)
         raise
+    await tell(work.export, state, rows, rows)
     if state is ExportState.FAILED:
         await _remove(work.export.storage_key)
         return {}
