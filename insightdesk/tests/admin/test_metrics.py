@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import httpx
 import pytest
@@ -122,3 +124,11 @@ def test_ids_can_be_bounded_by_time() -> None:
     now = clock.now()
     made = new_id()
     assert first_id(now - timedelta(seconds=1)) < made < first_id(now + timedelta(seconds=1))
+
+
+@pytest.mark.usefixtures("token")
+async def test_the_page_lists_them_all(api: httpx.AsyncClient, valkey_url: str) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "helpdesk" / "operations.md").read_text()
+    answer = await api.get("/metrics", headers=HEADERS)
+    told = set(re.findall(r"^# TYPE (insightdesk_\w+) ", answer.text, re.MULTILINE))
+    assert told == set(re.findall(r"^\| `(insightdesk_\w+)` \|", page, re.MULTILINE))

@@ -95,9 +95,9 @@ async def test_runs_are_counted_and_timed(queue: toril.Queue) -> None:
         ("again", "completed", 1),
         ("never", "failed", 1),
     ):
-        assert of(text, "toril_job_runs_total", queue=queue.name, job=name, ending=ending) == count
-    assert of(text, "toril_job_run_seconds_count", queue=queue.name, job="again") == 2
-    assert of(text, "toril_job_wait_seconds_count", queue=queue.name, job="again") == 1
+        assert of(text, "toril_job_runs_total", queue=queue.name, job_name=name, ending=ending) == count
+    assert of(text, "toril_job_run_seconds_count", queue=queue.name, job_name="again") == 2
+    assert of(text, "toril_job_wait_seconds_count", queue=queue.name, job_name="again") == 1
     assert of(text, "toril_worker_slots", queue=queue.name) == 3
     assert of(text, "toril_queue_jobs", queue=queue.name, state="completed") == 4
     assert of(text, "toril_queue_jobs_ended_total", queue=queue.name, state="completed") == 4
@@ -126,7 +126,7 @@ async def test_a_delayed_job_has_not_waited_before_it_was_due(queue: toril.Queue
     async with working(queue, metrics):
         await settled(queue, completed=1)
         text = await metrics.exposition()
-    assert of(text, "toril_job_wait_seconds_sum", queue=queue.name, job="late") < 0.4
+    assert of(text, "toril_job_wait_seconds_sum", queue=queue.name, job_name="late") < 0.4
 
 
 async def test_trouble_is_counted(queue: toril.Queue) -> None:
@@ -167,9 +167,9 @@ async def test_names_that_others_choose_are_bounded(queue: toril.Queue) -> None:
     async with working(queue, metrics):
         await settled(queue, completed=MOST_NAMES + 20)
         text = await metrics.exposition()
-    names = {dict(labels)["job"] for (name, labels) in samples(text) if name == "toril_job_runs_total"}
+    names = {dict(labels)["job_name"] for (name, labels) in samples(text) if name == "toril_job_runs_total"}
     assert len(names) == MOST_NAMES + 1
-    assert of(text, "toril_job_runs_total", job=OTHER) == 20
+    assert of(text, "toril_job_runs_total", job_name=OTHER) == 20
 
 
 async def test_a_server_that_is_gone_is_told_and_harms_nothing() -> None:
@@ -234,7 +234,7 @@ async def test_a_worker_s_process_answers_at_its_health_port(
         process.send_signal(signal.SIGTERM)
         _, errors = await process.communicate()
     assert process.returncode == 0, errors.decode()
-    assert of(text, "toril_job_runs_total", queue=queue.name, job="greet", ending="completed") == 1
+    assert of(text, "toril_job_runs_total", queue=queue.name, job_name="greet", ending="completed") == 1
     labels = {dict(labels).get("process") for _, labels in samples(text)}
     assert labels <= ({None} if processes == 1 else {"1", "2"})
     assert "metrics" not in report["processes"][0]

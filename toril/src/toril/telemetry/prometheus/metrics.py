@@ -45,7 +45,7 @@ class Metrics(Telemetry):
         self.registry = CollectorRegistry() if registry is None else registry
         self._names: dict[str, set[str]] = {}
         self._workers: list[WorkerView] = []
-        labels = ("queue", "job")
+        labels = ("queue", "job_name")
         self._runs = Counter(
             "toril_job_runs",
             "Runs that have ended, by what has become of the job.",
