@@ -28,5 +28,5 @@ QUEUES = (
     QueueSpec("ticket-actions", "ticketActions", 5),
     QueueSpec("reports", "reports", 2),
     QueueSpec("notifications", "notifications", 5),
-    QueueSpec("cleanup", "cleanup", 1),
+    QueueSpec("cleanup", "cleanup", 2),
 )

@@ -6,12 +6,17 @@ pattern of a scan, which finds the organizations whose time has come; see docs/a
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import time, timedelta
 
+import structlog
+
 import toril
 from insightdesk.kit.local_time import Weekly
+
+log = structlog.get_logger(__name__)
 
 WEEKDAYS = frozenset(range(5))
 MONDAY = frozenset({0})
@@ -64,6 +69,7 @@ SCHEDULES = (
     Schedule("weekly-report", EACH_QUARTER, "reports", "weekly-report", local=WEEKLY_REPORT),
     Schedule("archive", "0 3 * * *", "cleanup", "archive", {"action": "archive"}),
     Schedule("orphaned-files", "0 4 * * *", "cleanup", "orphaned-files"),
+    Schedule("lost-jobs", "*/10 * * * *", "cleanup", "lost-jobs"),
 )
 
 
@@ -79,3 +85,18 @@ def declare(app: toril.Toril) -> None:
         if definition is None:
             raise LookupError(f"schedule {schedule.id}: {schedule.queue} has no job {schedule.job}")
         app.schedule(schedule.id, toril.Cron(schedule.pattern, tz="UTC"), definition, **schedule.data)
+
+
+async def keep(app: toril.Toril, interval: float = 60.0) -> None:
+    """Put the schedules in place again and again, until cancelled: a server that lost its data, or came back
+    with older ones, would otherwise have none until a worker starts.
+
+    Args:
+        interval: seconds between two looks.
+    """
+    while True:
+        await asyncio.sleep(interval)
+        try:
+            await app.apply_schedules()
+        except (toril.TorilError, OSError) as error:
+            log.warning("schedules not looked at", error=str(error))

@@ -9,6 +9,7 @@ from pathlib import Path
 import insightdesk.dead_letters.jobs
 import insightdesk.email.jobs
 import insightdesk.realtime.jobs
+import insightdesk.recovery.jobs
 import insightdesk.reports.digest.jobs
 import insightdesk.reports.exports.jobs
 import insightdesk.reports.weekly.jobs
@@ -21,7 +22,7 @@ from insightdesk.dead_letters.recorder import run_recorders
 from insightdesk.jobs import app
 from insightdesk.queues import QUEUES
 from insightdesk.realtime.emitter import close_emitter
-from insightdesk.schedules import declare
+from insightdesk.schedules import declare, keep
 from insightdesk.settings import get_settings
 from toril import HealthMonitor, outbox
 
@@ -68,6 +69,7 @@ async def _work(concurrency: int | None) -> int:
     beside = {
         asyncio.create_task(relay.run(), name="outbox relay"),
         asyncio.create_task(run_heartbeat(database()), name="heartbeat"),
+        asyncio.create_task(keep(app), name="schedules"),
         asyncio.create_task(
             run_recorders(database(), get_settings().valkey_url, [spec.name for spec in QUEUES]),
             name="recorders of failures",

@@ -15,12 +15,20 @@ from insightdesk.database import transaction
 from insightdesk.email import gathering, producing
 from insightdesk.email.delivery import deliver
 from insightdesk.email.kinds import NotificationKind
-from insightdesk.jobs import HIGH, app, delivery_key, serve_also
+from insightdesk.jobs import HIGH, LOW, app, delivery_key, serve_also
 from insightdesk.kit import clock
 from insightdesk.kit.redaction import Private
 from toril import outbox
 
-__all__ = ["deliver_mail", "send_email", "send_gathered", "send_ticket_notification", "send_welcome"]
+__all__ = [
+    "deliver_mail",
+    "delivery_job",
+    "gathering_job",
+    "send_email",
+    "send_gathered",
+    "send_ticket_notification",
+    "send_welcome",
+]
 
 _KEEP_COMPLETED = toril.Keep(count=10_000, age=3600.0)
 _KEEP_FAILED = toril.Keep(count=10_000, age=86_400.0)
@@ -38,6 +46,16 @@ _TIMEOUT = 120.0  # seconds: each provider of the list may need two time-outs of
 async def deliver_mail(delivery_id: str) -> None:
     """Hands over one mail that a feature staged in its own transaction."""
     await deliver(delivery_id)
+
+
+def delivery_job(delivery_id: str, *, bulk: bool = False, again: str = "") -> toril.NewJob:
+    """The job that hands this delivery over, which a queue has once; once more for each `again`.
+
+    Args:
+        bulk: Whether the mail goes to many, so that those of people come first.
+    """
+    job = deliver_mail.options(job_id="-".join(filter(None, ("deliver", delivery_id, again))))
+    return (job.options(**LOW.options) if bulk else job).new_job(delivery_id=delivery_id)
 
 
 @app.job(
@@ -58,8 +76,8 @@ async def send_email(
 ) -> None:
     """Sends one mail from a named template; to several recipients, one mail each."""
     waiting = await producing.send_generic(delivery_key(job), to, subject, template, data, organization_id)
-    for delivery_id in waiting:
-        await deliver_mail.options(job_id=f"deliver-{delivery_id}").enqueue(delivery_id=delivery_id)
+    if waiting:
+        await app.queue(deliver_mail.queue).add_many([delivery_job(each) for each in waiting])
 
 
 @app.job(
@@ -101,11 +119,8 @@ async def send_ticket_notification(
             session, delivery_key(job), ticket_id, recipient_id, type, message_id, now
         )
         if isinstance(taken, gathering.Kept):
-            closing = send_gathered.options(
-                job_id=f"gather-{taken.window_id}-{taken.closes_at.timestamp():.0f}",
-                delay=max((taken.closes_at - now).total_seconds(), 0.0),
-            )
-            await outbox.enqueue(session, closing.queue, closing.new_job(window_id=taken.window_id))
+            closing = gathering_job(taken.window_id, taken.closes_at, now)
+            await outbox.enqueue(session, send_gathered.queue, closing)
     if isinstance(taken, gathering.Told):
         await deliver(taken.delivery.delivery_id)
 
@@ -124,10 +139,18 @@ async def send_gathered(window_id: str) -> None:
     async with transaction() as session:
         closed = await gathering.close(session, window_id, now)
         if closed is not None and not isinstance(closed, datetime):
-            job = deliver_mail.options(job_id=f"deliver-{closed.delivery_id}")
-            await outbox.enqueue(session, job.queue, job.new_job(delivery_id=closed.delivery_id))
+            await outbox.enqueue(session, deliver_mail.queue, delivery_job(closed.delivery_id))
     if isinstance(closed, datetime):
         raise toril.Snooze((closed - now).total_seconds(), "the window is still open")
+
+
+def gathering_job(window_id: str, closes_at: datetime, now: datetime) -> toril.NewJob:
+    """The job that tells what this window has kept when it closes, which a queue has once."""
+    job = send_gathered.options(
+        job_id=f"gather-{window_id}-{closes_at.timestamp():.0f}",
+        delay=max((closes_at - now).total_seconds(), 0.0),
+    )
+    return job.new_job(window_id=window_id)
 
 
 # A producer that names the queue alone names the job after it.

@@ -23,6 +23,10 @@ class DeliveryState(StrEnum):
     FAILED = "failed"
 
 
+UNSENT = text("state IN ('queued', 'sending')")
+"""The deliveries that a job is to hand over: the condition of a partial index, word for word."""
+
+
 class Delivery(Owned, Base):
     """One mail to one recipient. The key makes a retried job find it instead of a second.
 
@@ -32,6 +36,7 @@ class Delivery(Owned, Base):
         handed_over_at: when the last try began to hand it over; from then on its fate is unknown until the
             provider has answered.
         extra_sends: how often it was sent again though the first may have arrived (0 or 1).
+        looked_for_at: when somebody last saw to it that a job hands it over; see `recovery`.
     """
 
     __tablename__ = "deliveries"
@@ -40,6 +45,7 @@ class Delivery(Owned, Base):
         Index("ix_deliveries_provider_message_id", "provider_message_id"),
         Index("ix_deliveries_recent", "organization_id", "created_at"),
         Index("ix_deliveries_recipient", "organization_id", "recipient", "created_at"),
+        Index("ix_deliveries_unsent", "looked_for_at", "id", postgresql_where=UNSENT),
     )
 
     user_id: Mapped[str | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
@@ -63,6 +69,7 @@ class Delivery(Owned, Base):
     error: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     sent_at: Mapped[datetime | None]
+    looked_for_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 class MailProvider(Base):

@@ -13,8 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from insightdesk.accounts.models import Organization, User
 from insightdesk.database import Owned, new_id
 from insightdesk.email.models import (
+    UNSENT,
     Delivery,
     DeliveryState,
+    MailNotice,
     MailPreference,
     MailWindow,
     QuietHours,
@@ -28,6 +30,8 @@ __all__ = [
     "erase_person",
     "hand_over",
     "lock",
+    "note_looked_for",
+    "open_windows",
     "organization_exists",
     "organization_name",
     "organization_of_address",
@@ -35,6 +39,7 @@ __all__ = [
     "settle",
     "settle_sent",
     "store",
+    "unsent",
     "user_with_address",
     "window_owners",
 ]
@@ -129,6 +134,7 @@ async def store(
             attempts=0,
             unsubscribe_url=unsubscribe_url,
             created_at=now,
+            looked_for_at=now,
         )
         .on_conflict_do_nothing(index_elements=[Delivery.organization_id, Delivery.idempotency_key])
         .returning(Delivery.id)
@@ -210,6 +216,39 @@ async def settle_sent(
             provider_message_id=provider_message_id,
         )
     )
+
+
+async def unsent(session: AsyncSession, before: datetime, limit: int) -> Sequence[tuple[str, str]]:
+    """(delivery, template) of those that are to be sent and whose job nobody has looked for since ``before``,
+    the longest ago first; not locked."""
+    query = (
+        select(Delivery.id, Delivery.template)
+        .where(UNSENT, Delivery.looked_for_at < before)
+        .order_by(Delivery.looked_for_at, Delivery.id)
+        .limit(limit)
+    )
+    return [(found, template) for found, template in await session.execute(query)]
+
+
+async def note_looked_for(session: AsyncSession, delivery_ids: Collection[str], now: datetime) -> None:
+    """Note that somebody has looked for the jobs of these."""
+    await session.execute(update(Delivery).where(Delivery.id.in_(delivery_ids)).values(looked_for_at=now))
+
+
+async def open_windows(
+    session: AsyncSession, before: datetime, after: str, limit: int
+) -> Sequence[tuple[str, datetime]]:
+    """(window, when it was to close) of those that should have closed by ``before`` and keep something still,
+    with ids beyond ``after``."""
+    untold = select(MailNotice.window_id).where(MailNotice.told_at.is_(None), MailNotice.window_id > after)
+    query = (
+        select(MailWindow.id, MailWindow.closes_at)
+        .where(MailWindow.id.in_(untold), MailWindow.closes_at < before)
+        .order_by(MailWindow.id)
+        .limit(limit)
+    )
+    rows = await session.execute(query)
+    return [(window, closes_at) for window, closes_at in rows if closes_at is not None]
 
 
 async def owners(session: AsyncSession, delivery_ids: Collection[str]) -> Sequence[tuple[str, str, str]]:

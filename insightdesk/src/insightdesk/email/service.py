@@ -10,15 +10,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 import toril
 from insightdesk.email import repository
 from insightdesk.email.composing import stage
-from insightdesk.email.jobs import deliver_mail
+from insightdesk.email.jobs import deliver_mail, delivery_job
 from insightdesk.email.kinds import Channel
 from insightdesk.email.models import DeliveryState
 from insightdesk.email.preferences import opted_out
 from insightdesk.email.providers import configured_providers
+from insightdesk.email.recovery import recover
 from insightdesk.email.registry import find
 from insightdesk.email.states import ProviderStatus, statuses
 from insightdesk.email.suppressions import bare_address
-from insightdesk.jobs import LOW
 from insightdesk.kit.errors import Invalid, NotFound
 from insightdesk.settings import get_settings
 from toril import outbox
@@ -32,6 +32,7 @@ __all__ = [
     "provider_statuses",
     "queue_again",
     "queue_mail",
+    "recover",
     "templates_of_deliveries",
 ]
 
@@ -72,7 +73,8 @@ async def queue_mail(
         ticket_id=ticket_id,
     )
     if staged.new:
-        await _enqueue(session, staged.delivery_id, template, f"deliver-{staged.delivery_id}")
+        job = delivery_job(staged.delivery_id, bulk=find(template).bulk)
+        await outbox.enqueue(session, deliver_mail.queue, job)
 
 
 async def queue_again(session: AsyncSession, organization_id: str, delivery_id: str, now: datetime) -> None:
@@ -87,14 +89,9 @@ async def queue_again(session: AsyncSession, organization_id: str, delivery_id: 
         raise NotFound("e-mail not found")
     if delivery.state is not DeliveryState.FAILED:
         raise Invalid(f"the mail is {delivery.state.value}; only one that failed is taken up again")
-    await _enqueue(session, delivery_id, delivery.template, f"deliver-{delivery_id}-{now.timestamp():.0f}")
-
-
-async def _enqueue(session: AsyncSession, delivery_id: str, template: str, job_id: str) -> None:
-    job = deliver_mail.options(job_id=job_id)
-    if find(template).bulk:
-        job = job.options(**LOW.options)
-    await outbox.enqueue(session, deliver_mail.queue, job.new_job(delivery_id=delivery_id))
+    bulk = find(delivery.template).bulk
+    again = delivery_job(delivery_id, bulk=bulk, again=f"{now.timestamp():.0f}")
+    await outbox.enqueue(session, deliver_mail.queue, again)
 
 
 async def provider_statuses(session: AsyncSession) -> list[ProviderStatus]:

@@ -22,12 +22,15 @@ from insightdesk.email import service as email
 from insightdesk.kit.errors import Invalid, NotFound
 from insightdesk.queues import QUEUES
 from insightdesk.realtime import service as realtime
+from insightdesk.recovery.service import LIMIT, stage_lost
 from insightdesk.reports.exports import service as exports
 from insightdesk.retention import archive, queues, repository, sweep
 from insightdesk.retention.models import ErasureReceipt
 from insightdesk.retention.person import Person
 from insightdesk.tickets import erasure as tickets
 from toril import outbox
+
+_QUEUE = "cleanup"
 
 _SHORTEST_NAME = 3
 """Characters of a name that is looked for in texts; a shorter one is in too many that do not mean her."""
@@ -92,15 +95,21 @@ async def erase(
         )
     else:
         accounts.audit(session, actor, "person.erased", "user", user_id, receipt=receipt.id)
-    await _stage(session, receipt.id)
+    await outbox.enqueue(session, _QUEUE, _job(receipt.id))
     return receipt
 
 
-async def _stage(session: AsyncSession, receipt_id: str) -> None:
+def _job(receipt_id: str) -> toril.NewJob:
     from insightdesk.retention.jobs import erase_jobs  # its module's handlers call us
 
-    job = erase_jobs.options(job_id=f"erase-{receipt_id}").new_job(receipt_id=receipt_id)
-    await outbox.enqueue(session, erase_jobs.queue, job)
+    return erase_jobs.options(job_id=f"erase-{receipt_id}").new_job(receipt_id=receipt_id)
+
+
+async def recover(database: Database, now: datetime) -> int:
+    """Stage the jobs of receipts that are not complete and have none any more; returns how many."""
+    async with database.transaction() as session:
+        receipts = await repository.incomplete(session, now - LIMIT)
+    return await stage_lost(database, _QUEUE, [_job(each) for each in receipts])
 
 
 async def clear_queues(database: Database, app: toril.Toril, receipt_id: str, now: datetime) -> int:

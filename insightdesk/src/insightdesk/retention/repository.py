@@ -156,6 +156,17 @@ async def receipts(session: AsyncSession, organization_id: str, limit: int) -> S
     ).all()
 
 
+async def incomplete(session: AsyncSession, before: datetime, limit: int = 500) -> Sequence[str]:
+    """The receipts of before that moment that are not complete, the oldest first."""
+    rows = await session.scalars(
+        select(ErasureReceipt.id)
+        .where(ErasureReceipt.completed_at.is_(None), ErasureReceipt.requested_at < before)
+        .order_by(ErasureReceipt.requested_at, ErasureReceipt.id)
+        .limit(limit)
+    )
+    return rows.all()
+
+
 async def receipt(session: AsyncSession, organization_id: str, receipt_id: str) -> ErasureReceipt | None:
     """One receipt of the organization."""
     return await session.scalar(

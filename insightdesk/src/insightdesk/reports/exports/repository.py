@@ -125,6 +125,17 @@ async def fail_lost(session: AsyncSession, before: datetime, now: datetime, reas
     return len(found.all())
 
 
+async def silent(session: AsyncSession, before: datetime, after: str, limit: int) -> Sequence[Export]:
+    """The unfinished exports of which nothing was heard since ``before``, with ids beyond ``after``."""
+    rows = await session.scalars(
+        select(Export)
+        .where(Export.state.in_(UNFINISHED), Export.updated_at < before, Export.id > after)
+        .order_by(Export.id)
+        .limit(limit)
+    )
+    return rows.all()
+
+
 async def wanted(session: AsyncSession, keys: Collection[str]) -> set[str]:
     """Those of these files that an export still needs."""
     found = await session.scalars(

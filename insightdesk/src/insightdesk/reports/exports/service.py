@@ -18,8 +18,19 @@ from insightdesk.reports.exports import repository
 from insightdesk.reports.exports.exporting import assignee_of, new_export
 from insightdesk.reports.exports.jobs import collect_files, export_report
 from insightdesk.reports.exports.models import Export
+from insightdesk.reports.exports.recovery import job_id_of, job_of, recover
 from insightdesk.reports.exports.schemas import ExportInput
 from toril import outbox
+
+__all__ = [
+    "MAX_UNFINISHED",
+    "download",
+    "erase_person",
+    "get_export",
+    "list_exports",
+    "recover",
+    "request_export",
+]
 
 MAX_UNFINISHED = 5
 """Exports that one person may have under way."""
@@ -40,18 +51,10 @@ async def request_export(
     if await repository.count_unfinished(session, actor.user_id) >= MAX_UNFINISHED:
         raise TooMany(f"you have {MAX_UNFINISHED} exports under way; wait for one of them")
     export = new_export(actor.organization_id, actor.user_id, wanted, now)
-    job_id = f"export-{export.id}"
+    job_id = job_id_of(export.id)
     export.job_key = f"{export_report.queue}:{job_id}"
     session.add(export)
-    job = export_report.options(job_id=job_id).new_job(
-        organization_id=export.organization_id,
-        report_type=export.report_type.value,
-        filters=export.filters,
-        requested_by=actor.user_id,
-        format=export.format.value,
-        byte_order_mark=export.byte_order_mark,
-    )
-    await outbox.enqueue(session, export_report.queue, job)
+    await outbox.enqueue(session, export_report.queue, job_of(export, actor.user_id))
     details = {"reportType": export.report_type, "format": export.format, "filters": export.filters}
     accounts.audit(session, actor, "export.requested", "export", export.id, **details)
     return export

@@ -1,0 +1,1 @@
+"""What is to be done and has no job any more, because the queue's server lost what it had."""
