@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -155,6 +156,8 @@ def test_the_command_makes_lists_and_revokes(run: Callable[..., str]) -> None:
     assert f"agent@{org}.example" in listing
     assert token not in listing
     token_id = next(word for word in listing.split() if word.count("-") == 4)
+    (as_json,) = json.loads(run("list", "--org", org, "--json"))
+    assert (as_json["id"], as_json["scope"], as_json["lastUsedAt"]) == (token_id, "read", None)
     assert run("revoke", token_id, "--org", org) == "revoked"
     assert token_id not in run("list", "--org", org)
     run("revoke", token_id, "--org", "no-such-organization", code=1)

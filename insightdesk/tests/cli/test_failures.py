@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
@@ -44,15 +45,23 @@ async def test_the_operator_lists_retries_and_replays(desk: Desk, database_url: 
     assert stats.returncode == 0, stats.stderr
     assert "slaCheck" in stats.stdout
     listed = await command(database_url, "jobs", "failed", "--queue", queue)
-    assert listed.stdout.count("import: ") == 3
+    assert listed.stdout.count(f"{queue}/import") == 3
     assert "\x1b" not in listed.stdout
+    as_json = json.loads((await command(database_url, "jobs", "failed", "--queue", queue, "--json")).stdout)
+    assert sorted(letter["jobId"] for letter in as_json) == ["j0", "j1", "j2"]
+    assert {letter["state"] for letter in as_json} == {"open"}
+    assert "slaCheck" in json.loads((await command(database_url, "jobs", "stats", "--json")).stdout)
     retried = await command(database_url, "jobs", "retry", made[0].id)
     assert retried.stdout == f"re-enqueued in {queue}\n"
     again = await command(database_url, "jobs", "retry", made[0].id)
     assert again.returncode == 1
     assert "already retried" in again.stderr
     groups = await command(database_url, "dead-letters", "list")
-    assert f"{made[0].fingerprint}       2 open of 3" in groups.stdout
+    (row,) = [line.split() for line in groups.stdout.splitlines() if line.startswith(made[0].fingerprint)]
+    assert row[1:3] == ["2", "3"]
+    kinds = json.loads((await command(database_url, "dead-letters", "list", "--json")).stdout)
+    (kind,) = [each for each in kinds if each["fingerprint"] == made[0].fingerprint]
+    assert (kind["open"], kind["total"], kind["queue"]) == (2, 3, queue)
     dry = await command(database_url, "dead-letters", "replay", made[0].fingerprint)
     assert "would replay 2 jobs within 1 s" in dry.stdout
     done = await command(database_url, "dead-letters", "replay", made[0].fingerprint, "--yes")

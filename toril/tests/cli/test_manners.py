@@ -1,4 +1,4 @@
-"""What all commands have in common: help with an example, JSON, colours that turn off, completion, docs."""
+"""What all commands have in common: help with an example, JSON, colours that turn off, completion."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ import toril
 from toril.cli.commands import COMMANDS
 
 from .conftest import TORIL, Command
-from .reference import DOCS, rewritten
 
 NAMES = [name for name, *_ in COMMANDS]
 ESCAPE = "\x1b["
@@ -25,11 +24,6 @@ def test_each_command_s_help_has_an_example_that_is_its_own(command: Command, na
     assert (shown.returncode, shown.stderr) == (0, "")
     assert f"Example: toril {name} " in shown.stdout
     assert ESCAPE not in shown.stdout
-
-
-def test_the_docs_say_what_the_help_says() -> None:
-    text = DOCS.read_text()
-    assert rewritten(text) == text, "run: python toril/tests/cli/reference.py"
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in {"worker", "alive"}])

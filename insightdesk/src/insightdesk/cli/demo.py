@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from insightdesk.cli.listing import make_console
 from insightdesk.cli.problems import Problem
 from insightdesk.cli.seed import Login, saved_logins
 from insightdesk.settings import load_settings
@@ -40,7 +40,7 @@ class Day:
     done: Counter[str] = field(default_factory=Counter)
 
 
-async def run_demo(url: str, seconds: float) -> None:
+async def run_demo(url: str, seconds: float, no_color: bool = False) -> None:
     """Plays the day and prints what came of it.
 
     Raises:
@@ -50,7 +50,7 @@ async def run_demo(url: str, seconds: float) -> None:
     if not {"admin", "agent", "customer"} <= logins.keys():
         raise Problem("no demo logins in the data folder; start `insightdesk dev` here first")
     dice = random.Random(7)
-    console = Console()
+    console = make_console(no_color)
     async with (
         _client(url, logins["customer"]) as customer,
         _client(url, logins["agent"]) as agent,

@@ -16,6 +16,7 @@ from pathlib import Path
 from rich.console import Console
 
 import toril
+from insightdesk.cli.listing import make_console
 from insightdesk.cli.problems import Problem, check_port
 from insightdesk.cli.seed import Login, seed
 from insightdesk.cli.supervisor import Child
@@ -31,7 +32,7 @@ _STOP_LIMIT = 10.0  # seconds for the API and the worker to finish what they are
 _WATCHED_QUEUES = ("email", "email-ticket-notification", "sla-check", "notifications")
 
 
-def run_dev(*, port: int, demo: bool, fresh: bool) -> int:
+def run_dev(*, port: int, demo: bool, fresh: bool, no_color: bool = False) -> int:
     """Runs until Ctrl-C or SIGTERM.
 
     Returns:
@@ -44,7 +45,7 @@ def run_dev(*, port: int, demo: bool, fresh: bool) -> int:
     # A Ctrl-C before the event loop runs must stop the servers too: it is an exception that unwinds
     # the blocks below. SIGTERM is made to do the same.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    console = Console(highlight=False, soft_wrap=True)
+    console = make_console(no_color, soft_wrap=True)
     with _only_one(data_dir):
         if fresh:
             stop_stale(data_dir / "postgres")

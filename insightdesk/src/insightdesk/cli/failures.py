@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Annotated, TypeVar
+from collections.abc import Coroutine, Sequence
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
+
+from insightdesk.cli.listing import AsJson, iso, print_json, print_table
+
+if TYPE_CHECKING:
+    from insightdesk.dead_letters.models import DeadLetter
 
 __all__ = ["dead_letters_app", "jobs_app"]
 
@@ -16,43 +21,70 @@ jobs_app = typer.Typer(help="Background jobs: counts, failures, retries.", no_ar
 dead_letters_app = typer.Typer(help="Jobs that failed for good, by kind.", no_args_is_help=True)
 
 
-@jobs_app.command()
-def stats() -> None:
+@jobs_app.command(epilog="Example: insightdesk jobs stats --json")
+def stats(as_json: AsJson = False) -> None:
     """Count the jobs of each queue."""
     from insightdesk.admin.health import queue_stats
 
     counts = _run(queue_stats())
+    if as_json:
+        print_json(counts)
+        return
     states = ("waiting", "prioritized", "active", "delayed", "completed", "failed")
-    print(f"{'queue':<15}" + "".join(f"{state:>13}" for state in states))
-    for queue, found in counts.items():
-        print(f"{queue:<15}" + "".join(f"{found[state]:>13}" for state in states))
+    rows = [(queue, *(str(found[state]) for state in states)) for queue, found in counts.items()]
+    print_table(("queue", *states), rows)
 
 
-@jobs_app.command()
+@jobs_app.command(epilog="Example: insightdesk jobs failed --queue email --limit 20")
 def failed(
     queue: Annotated[str | None, typer.Option(help="Of this queue alone.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many at the most.")] = 50,
+    as_json: AsJson = False,
 ) -> None:
     """List jobs that failed for good, the newest first."""
-    from insightdesk.cli.watch import printable
     from insightdesk.database import transaction
     from insightdesk.dead_letters import service
 
-    async def look() -> None:
+    async def look() -> tuple[Sequence[DeadLetter], int]:
         async with transaction() as session:
-            letters, total = await service.list_letters(session, service.Wanted(None, queue), limit=limit)
-        for letter in letters:
-            state = "retried" if letter.retried_at else "resolved" if letter.resolved_at else "open"
-            print(
-                f"{letter.id}  {letter.failed_at:%Y-%m-%d %H:%M:%S}  {state:<8}  "
-                f"{printable(f'{letter.queue}/{letter.name}: {letter.error}')}"
-            )
-        print(f"{len(letters)} of {total}")
+            return await service.list_letters(session, service.Wanted(None, queue), limit=limit)
 
-    _run(look())
+    letters, total = _run(look())
+    if as_json:
+        print_json([_letter(letter) for letter in letters])
+        return
+    rows = [
+        (
+            letter.id,
+            f"{letter.failed_at:%Y-%m-%d %H:%M:%S}",
+            _state(letter),
+            f"{letter.queue}/{letter.name}",
+            letter.error,
+        )
+        for letter in letters
+    ]
+    print_table(("id", "failed", "state", "job", "error"), rows)
+    print(f"{len(letters)} of {total}")
 
 
-@jobs_app.command()
+def _state(letter: DeadLetter) -> str:
+    return "retried" if letter.retried_at else "resolved" if letter.resolved_at else "open"
+
+
+def _letter(letter: DeadLetter) -> dict[str, str | None]:
+    return {
+        "id": letter.id,
+        "queue": letter.queue,
+        "jobId": letter.job_id,
+        "name": letter.name,
+        "failedAt": iso(letter.failed_at),
+        "state": _state(letter),
+        "error": letter.error,
+        "fingerprint": letter.fingerprint,
+    }
+
+
+@jobs_app.command(epilog="Example: insightdesk jobs retry 01J9ZV")
 def retry(letter_id: Annotated[str, typer.Argument(help="The id that `jobs failed` prints.")]) -> None:
     """Put a failed job into its own queue again, as it was; once."""
     from insightdesk.database import transaction
@@ -66,26 +98,48 @@ def retry(letter_id: Annotated[str, typer.Argument(help="The id that `jobs faile
     print(f"re-enqueued in {_run(run())}")
 
 
-@dead_letters_app.command("list")
-def list_groups() -> None:
+@dead_letters_app.command("list", epilog="Example: insightdesk dead-letters list --json")
+def list_groups(as_json: AsJson = False) -> None:
     """List the kinds of failure, the one that happened last first."""
-    from insightdesk.cli.watch import printable
     from insightdesk.database import transaction
     from insightdesk.dead_letters import service
 
-    async def look() -> None:
+    async def look() -> Sequence[service.Group]:
         async with transaction() as session:
-            for group in await service.list_groups(session, service.Wanted(None)):
-                print(
-                    f"{group.fingerprint}  {group.open:>6} open of {group.total:<6}  "
-                    f"{group.last_at:%Y-%m-%d %H:%M}  "
-                    f"{printable(f'{group.queue}/{group.name}: {group.error}')}"
-                )
+            return await service.list_groups(session, service.Wanted(None))
 
-    _run(look())
+    groups = _run(look())
+    if as_json:
+        print_json(
+            [
+                {
+                    "fingerprint": group.fingerprint,
+                    "open": group.open,
+                    "total": group.total,
+                    "lastAt": iso(group.last_at),
+                    "queue": group.queue,
+                    "name": group.name,
+                    "error": group.error,
+                }
+                for group in groups
+            ]
+        )
+        return
+    rows = [
+        (
+            group.fingerprint,
+            str(group.open),
+            str(group.total),
+            f"{group.last_at:%Y-%m-%d %H:%M}",
+            f"{group.queue}/{group.name}",
+            group.error,
+        )
+        for group in groups
+    ]
+    print_table(("fingerprint", "open", "total", "last", "job", "error"), rows)
 
 
-@dead_letters_app.command()
+@dead_letters_app.command(epilog="Example: insightdesk dead-letters replay 5f3c9a --per-minute 30 --yes")
 def replay(
     fingerprint: Annotated[str, typer.Argument(help="The kind, as `dead-letters list` prints it.")],
     per_minute: Annotated[float, typer.Option(min=1, max=6000, help="How many a minute.")] = 60.0,

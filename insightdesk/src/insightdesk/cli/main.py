@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from insightdesk.cli.failures import dead_letters_app, jobs_app
+from insightdesk.cli.listing import AsJson, NoColor
 from insightdesk.cli.problems import Problem, check_port, check_valkey, explain, give_up
 
 __all__ = ["main"]
@@ -21,9 +22,12 @@ _HANDED_BACK = 75  # a worker's exit code when it ended before its jobs; as `tor
 
 app = typer.Typer(
     name="insightdesk",
-    help="A helpdesk with SLA clocks, mail and live notifications.",
+    help=(
+        "A helpdesk with SLA clocks, mail and live notifications.\n\n"
+        "Exit codes: 0 it is done; 1 it is not done, and the last line says why; 2 the command was called "
+        "wrongly. A worker that had to hand back jobs ends with 75."
+    ),
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 token_app = typer.Typer(help="Bearer tokens.", no_args_is_help=True)
@@ -34,35 +38,37 @@ mail_app = typer.Typer(help="Mails.", no_args_is_help=True)
 app.add_typer(mail_app, name="mail")
 
 
-@app.command()
+@app.command(epilog="Example: insightdesk dev --port 8080 --fresh")
 def dev(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the web server.")] = 8000,
     demo: Annotated[bool, typer.Option("--demo/--no-demo", help="Seed a demo organization.")] = True,
     fresh: Annotated[bool, typer.Option(help="Begin with empty data.")] = False,
+    no_color: NoColor = False,
 ) -> None:
     """Run everything here: Valkey, PostgreSQL, the API and a worker."""
     from insightdesk.cli.dev import run_dev
 
-    raise typer.Exit(run_dev(port=port, demo=demo, fresh=fresh))
+    raise typer.Exit(run_dev(port=port, demo=demo, fresh=fresh, no_color=no_color))
 
 
-@app.command()
+@app.command(epilog="Example: insightdesk demo --seconds 120")
 def demo(
     url: Annotated[
         str, typer.Option(help="Address of a running `insightdesk dev`.")
     ] = "http://127.0.0.1:8000",
     seconds: Annotated[float, typer.Option(min=5.0, max=3600.0, help="How long the day takes.")] = 60.0,
+    no_color: NoColor = False,
 ) -> None:
     """Play a day of a helpdesk against a running `insightdesk dev`."""
     from insightdesk.cli.demo import run_demo
 
-    asyncio.run(run_demo(url, seconds))
+    asyncio.run(run_demo(url, seconds, no_color))
 
 
-@app.command()
+@app.command(epilog="Example: insightdesk api --host 0.0.0.0 --port 8000")
 def api(
     host: Annotated[str | None, typer.Option(help="Address to listen on [INSIGHTDESK_HOST].")] = None,
-    port: Annotated[int | None, typer.Option(min=1, max=65535, help="[INSIGHTDESK_PORT]")] = None,
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="Its port [INSIGHTDESK_PORT].")] = None,
 ) -> None:
     """Serve the API and the pages."""
     import uvicorn
@@ -100,7 +106,7 @@ def api(
     asyncio.run(serve())
 
 
-@app.command()
+@app.command(epilog="Example: insightdesk worker --concurrency 20 --liveness-file /run/desk.alive")
 def worker(
     concurrency: Annotated[
         int | None, typer.Option(min=1, max=1000, help="No queue runs more jobs at a time.")
@@ -138,7 +144,7 @@ def worker(
         raise typer.Exit(_HANDED_BACK)
 
 
-@app.command()
+@app.command(epilog="Example: insightdesk migrate")
 def migrate() -> None:
     """Bring the database's tables up to date."""
     from insightdesk.migrations import head_revision
@@ -149,7 +155,7 @@ def migrate() -> None:
     print(f"the database is at migration {head_revision()}")
 
 
-@token_app.command("create")
+@token_app.command("create", epilog="Example: insightdesk token create --role agent --org demo --days 30")
 def token_create(
     role: Annotated[str, typer.Option(help="admin, agent or customer.")],
     org: Annotated[str, typer.Option(help="The organization's short name; made when missing.")] = "default",
@@ -169,16 +175,19 @@ def token_create(
     print(asyncio.run(create_token(Role(role), org, email, Scope(scope), days)))
 
 
-@token_app.command("list")
-def token_list(org: Annotated[str, typer.Option(help="The organization's short name.")] = "default") -> None:
+@token_app.command("list", epilog="Example: insightdesk token list --org demo --json")
+def token_list(
+    org: Annotated[str, typer.Option(help="The organization's short name.")] = "default",
+    as_json: AsJson = False,
+) -> None:
     """List an organization's tokens that are not revoked."""
     from insightdesk.cli.tokens import list_tokens
 
     _check_database()
-    asyncio.run(list_tokens(org))
+    asyncio.run(list_tokens(org, as_json))
 
 
-@token_app.command("revoke")
+@token_app.command("revoke", epilog="Example: insightdesk token revoke 01J9ZV --org demo")
 def token_revoke(
     token_id: Annotated[str, typer.Argument(help="As `insightdesk token list` shows it.")],
     org: Annotated[str, typer.Option(help="The organization's short name.")] = "default",
@@ -198,7 +207,7 @@ def _check_database() -> None:
     check_migrated(get_settings().database_url)
 
 
-@app.command()
+@app.command(epilog="Example: insightdesk erase ann@example.com --org demo")
 def erase(
     email: Annotated[str, typer.Argument(help="The address of the person to erase.")],
     org: Annotated[str, typer.Option(help="The organization's short name.")],
@@ -218,7 +227,7 @@ def erase(
     print(asyncio.run(erase_person(email, org)))
 
 
-@mail_app.command("preview")
+@mail_app.command("preview", epilog="Example: insightdesk mail preview welcome --out ./mails")
 def mail_preview(
     template: Annotated[str | None, typer.Argument(help="Its name; all of them if none is given.")] = None,
     out: Annotated[

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -10,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from insightdesk.accounts import service as accounts
 from insightdesk.accounts import tokens
 from insightdesk.accounts.models import Organization, Role, Scope
+from insightdesk.cli.listing import iso, print_json, print_table
 from insightdesk.cli.problems import Problem
-from insightdesk.cli.watch import printable
 from insightdesk.database import close_database, transaction
 from insightdesk.kit import clock
 from insightdesk.kit.errors import NotFound
@@ -62,7 +61,7 @@ async def create_token(role: Role, slug: str, email: str | None, scope: Scope, d
         await close_database()
 
 
-async def list_tokens(slug: str) -> None:
+async def list_tokens(slug: str, as_json: bool) -> None:
     """Print the organization's tokens that are not revoked.
 
     Raises:
@@ -74,23 +73,35 @@ async def list_tokens(slug: str) -> None:
             found = await tokens.list_with_owners(session, organization.id)
     finally:
         await close_database()
-    for line in _lines(found):
-        print(line)
-
-
-def _lines(found: Sequence[tokens.Listed]) -> Iterator[str]:
-    """A line a token under a line of headings, in columns; never cut, since the id is wanted whole."""
-    rows = [("id", "owner", "name", "scope", "expires", "last used")]
-    for one in found:
-        token = one.token
-        expires, used = (
-            f"{moment:%Y-%m-%d %H:%M}" if moment else "never"
-            for moment in (token.expires_at, token.last_used_at)
+    if as_json:
+        print_json([_as_dict(one) for one in found])
+        return
+    rows = [
+        (
+            one.token.id,
+            one.email,
+            one.token.name,
+            one.token.scope.value,
+            *(
+                f"{moment:%Y-%m-%d %H:%M}" if moment else "never"
+                for moment in (one.token.expires_at, one.token.last_used_at)
+            ),
         )
-        rows.append((token.id, printable(one.email), printable(token.name), token.scope.value, expires, used))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for one in found
+    ]
+    print_table(("id", "owner", "name", "scope", "expires", "last used"), rows)
+
+
+def _as_dict(one: tokens.Listed) -> dict[str, str | None]:
+    token = one.token
+    return {
+        "id": token.id,
+        "owner": one.email,
+        "name": token.name,
+        "scope": token.scope.value,
+        "expiresAt": iso(token.expires_at),
+        "lastUsedAt": iso(token.last_used_at),
+    }
 
 
 async def revoke_token(slug: str, token_id: str) -> None:

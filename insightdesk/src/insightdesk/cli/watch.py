@@ -10,19 +10,15 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 import toril
+from insightdesk.cli.listing import printable
 from insightdesk.database import transaction
 from insightdesk.email.models import Delivery, DeliveryState
 from insightdesk.sla.models import SlaBreach
 from insightdesk.tickets.models import Message, Ticket
 
-__all__ = ["printable", "watch_jobs", "watch_tables"]
+__all__ = ["watch_jobs", "watch_tables"]
 
 _PERIOD = 0.5  # seconds between two looks at the tables
-
-
-def printable(text: str) -> str:
-    """One line without terminal escapes: ticket text is shown, never obeyed."""
-    return "".join(c if c.isprintable() else " " for c in text)[:120]
 
 
 async def watch_tables(tell: Callable[[str], None]) -> None:
