@@ -146,6 +146,33 @@ async def test_preferences_and_the_password_are_changed(desktop: Window, desk: D
     await page.wait_for_selector("#logout")
 
 
+@pytest.mark.browser
+async def test_a_template_is_previewed_wide_narrow_as_text_light_and_dark(
+    desktop: Window, desk: Desk
+) -> None:
+    page = desktop.page
+    await desktop.open("/mail/templates/daily_digest")
+    await desktop.sign_in(desk.admin)
+    colours = []
+    for scheme in ("light", "dark"):
+        await page.click(f"[data-scheme={scheme}]")
+        for tab, width in (("desk", 600), ("phone", 388)):
+            await page.click(f"[data-tab={tab}]")
+            frame = page.frame_locator(f"[data-pane={tab}]")
+            meta = frame.locator("meta[name=color-scheme]")
+            await expect(meta).to_have_attribute("content", scheme)
+            await expect(frame.locator("h1")).to_contain_text("Your digest of")
+            body = frame.locator("body")
+            shown: int = await body.evaluate("body => body.clientWidth")
+            assert shown >= width if tab == "desk" else shown <= width
+            colours.append(await body.evaluate("body => getComputedStyle(body).backgroundColor"))
+    assert colours[0] == colours[1]
+    assert colours[2] == colours[3]
+    assert colours[0] != colours[2]
+    await page.click("[data-tab=text]")
+    await expect(page.locator("pre")).to_contain_text("Opened: 14")
+
+
 async def test_what_the_desk_looks_at_each_second_does_not_grow_with_the_desk(desk: Desk) -> None:
     """The state changes with what is shown, by one statement."""
     states = []

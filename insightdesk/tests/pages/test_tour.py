@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -16,46 +17,65 @@ from insightdesk.worker import app
 SCHEMES = ("light", "dark")
 
 
-def pages(places: Places) -> dict[str, str]:
-    """Every page by the name of its picture."""
+@dataclass(frozen=True)
+class Stop:
+    """A page to look at: what is clicked there first, and what has to be there then."""
+
+    path: str
+    click: str = ""
+    shown: str = "main"
+
+
+def stops(places: Places) -> dict[str, Stop]:
+    """Every page of an administrator by the name of its picture."""
     return {
-        "desk": "/",
-        "ticket": f"/?ticket={places.ticket}",
-        "mail": "/mail",
-        "mail-refused": "/mail?state=refused",
-        "templates": "/mail/templates",
-        **{f"template-{name}": f"/mail/templates/{name}" for name in REGISTRY},
-        "exports": "/ui/exports",
-        "preferences": "/preferences",
-        "sla": "/ui/sla",
-        "overview": "/ui/admin/overview",
-        "queue": "/ui/admin/queues/reports?state=delayed",
-        "job": f"/ui/admin/queues/reports/jobs/{places.job}",
-        "schedules": "/ui/admin/schedules",
-        "failures": "/ui/admin/dead-letters",
-        "failure": f"/ui/admin/dead-letters/{places.kind}",
-        "workers": "/ui/admin/workers",
-        "audit": "/ui/admin/audit",
-        "settings": "/ui/admin/settings",
-        "people": "/ui/admin/people?show=all",
-        "person": f"/ui/admin/people/{places.person}",
-        "teams": "/ui/admin/teams",
-        "team": f"/ui/admin/teams/{places.team}",
-        "tags": "/ui/admin/tags",
-        "tag": "/ui/admin/tags/billing",
-        "policies": "/ui/admin/policies",
-        "policy": f"/ui/admin/policies/{places.policy}",
-        "policy-new": "/ui/admin/policies/new",
-        "calendars": "/ui/admin/calendars",
-        "calendar": f"/ui/admin/calendars/{places.calendar}",
-        "escalation": "/ui/admin/escalation",
-        "tokens": "/ui/admin/tokens",
-        "archive": "/ui/admin/archive",
-        "archived": f"/ui/admin/archive/{places.archived}",
-        "erasures": "/ui/admin/erasures",
-        "receipt": f"/ui/admin/erasures/{places.receipt}",
-        "suppressions": "/ui/admin/suppressions",
-        "reset": "/reset",
+        "desk": Stop("/"),
+        "ticket": Stop(f"/?ticket={places.ticket}", shown="#reply"),
+        "inbox": Stop("/", "#bell", "#read-all"),
+        "mail": Stop("/mail"),
+        "mail-open": Stop("/mail?state=failed", "#outbox .row", "#detail iframe"),
+        "mail-refused": Stop("/mail?state=refused"),
+        "templates": Stop("/mail/templates"),
+        **{f"template-{name}": Stop(f"/mail/templates/{name}") for name in REGISTRY},
+        "template-phone": Stop("/mail/templates/daily_digest", "[data-tab=phone]", "iframe.phone"),
+        "template-text": Stop("/mail/templates/weekly_report", "[data-tab=text]", "pre"),
+        "exports": Stop("/ui/exports"),
+        "preferences": Stop("/preferences"),
+        "sla": Stop("/ui/sla"),
+        "reset": Stop("/reset"),
+        **{
+            name: Stop(f"/ui/admin/{path}")
+            for name, path in {
+                "overview": "overview",
+                "queue": "queues/reports?state=delayed",
+                "job": f"queues/reports/jobs/{places.job}",
+                "schedules": "schedules",
+                "failures": "dead-letters",
+                "failure": f"dead-letters/{places.kind}",
+                "workers": "workers",
+                "audit": "audit",
+                "settings": "settings",
+                "people": "people?show=all",
+                "person": f"people/{places.person}",
+                "teams": "teams",
+                "team": f"teams/{places.team}",
+                "tags": "tags",
+                "tag": "tags/billing",
+                "policies": "policies",
+                "policy": f"policies/{places.policy}",
+                "policy-new": "policies/new",
+                "calendars": "calendars",
+                "calendar": f"calendars/{places.calendar}",
+                "escalation": "escalation",
+                "tokens": "tokens",
+                "archive": "archive",
+                "archived": f"archive/{places.archived}",
+                "erasures": "erasures",
+                "receipt": f"erasures/{places.receipt}",
+                "suppressions": "suppressions",
+            }.items()
+        },
+        "question": Stop("/ui/admin/suppressions", "[data-delete]", "dialog[open]"),
     }
 
 
@@ -87,11 +107,18 @@ async def test_every_page_fits_is_accessible_and_breaks_no_rule(
         await opened.open("/")
         wrong = await look(opened, "login", pictures)
         await opened.sign_in(desk.admin)
-        for name, path in pages(places).items():
+        for name, stop in stops(places).items():
             await opened.page.set_viewport_size({"width": WIDTHS["desk"], "height": HEIGHT})
-            await opened.open(path)
-            if name == "ticket":
-                await opened.page.wait_for_selector("#reply")
+            await opened.open(stop.path)
+            if stop.click:
+                await opened.page.click(stop.click)
+            await opened.page.wait_for_selector(stop.shown)
             wrong += await look(opened, name, pictures)
+        for who in (desk.agent, desk.customer):
+            await opened.page.context.clear_cookies()
+            await opened.open(f"/?ticket={places.ticket}")
+            await opened.sign_in(who)
+            await opened.page.wait_for_selector("#reply")
+            wrong += await look(opened, f"ticket-{who.role}", pictures)
         troubles, opened.troubles = opened.troubles, []
     assert not (wrong + troubles), "\n".join(wrong + troubles)

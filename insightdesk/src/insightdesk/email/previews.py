@@ -11,12 +11,13 @@ from pathlib import Path
 from insightdesk.email.registry import find
 from insightdesk.email.rendering import Desk, RenderedMail, render
 
-__all__ = ["NoBrowser", "preview", "take_picture", "write"]
+__all__ = ["NoBrowser", "in_scheme", "preview", "take_picture", "write"]
 
 _DESK = Desk("Demo Helpdesk", "https://desk.example")
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 _SIZE = (1120, 1000)
 # Chromium's own numbers of its setting preferredColorScheme.
+_PREFERS_DARK = "@media (prefers-color-scheme: dark)"
 _SCHEMES = {"dark": 0, "light": 1}
 
 
@@ -29,6 +30,16 @@ def preview(name: str) -> RenderedMail:
     template = find(name)
     stop = "https://desk.example/mail/stop/sample" if template.optional else None
     return render(template.name, template.sample, _DESK, unsubscribe_url=stop)
+
+
+def in_scheme(html: str, scheme: str) -> str:
+    """A mail's HTML as it is in `light` or in `dark`, whatever the system prefers; unchanged for another."""
+    if scheme not in _SCHEMES:
+        return html
+    dark = "all" if scheme == "dark" else "not all"
+    return html.replace(_PREFERS_DARK, f"@media {dark}").replace(
+        'content="light dark"', f'content="{scheme}"'
+    )
 
 
 def write(name: str, folder: Path) -> list[Path]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query
 from fastapi.responses import HTMLResponse
@@ -11,7 +11,7 @@ from insightdesk.accounts.access import CurrentAdmin, CurrentPrincipal
 from insightdesk.database import transaction
 from insightdesk.email import service, unsubscribe
 from insightdesk.email.models import DeliveryState
-from insightdesk.email.previews import preview
+from insightdesk.email.previews import in_scheme, preview
 from insightdesk.email.registry import REGISTRY, UnknownTemplate
 from insightdesk.email.rendering import RenderedMail
 from insightdesk.email.routes import preferences_of
@@ -67,9 +67,11 @@ async def template(name: str, me: CurrentAdmin) -> HTMLResponse:
 
 
 @router.get("/mail/templates/{name}/html")
-async def template_html(name: str, _: CurrentAdmin) -> HTMLResponse:
-    """The HTML part of a preview, for its frame."""
-    return view.framed(_preview(name).html)
+async def template_html(
+    name: str, _: CurrentAdmin, scheme: Literal["", "light", "dark"] = ""
+) -> HTMLResponse:
+    """The HTML part of a preview, for its frame; light or dark, else as the system is."""
+    return view.framed(in_scheme(_preview(name).html, scheme))
 
 
 @router.get("/mail/stop/{token}")

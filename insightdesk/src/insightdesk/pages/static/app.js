@@ -51,6 +51,10 @@ async function fragment(path, target, kept = () => false) {
   return true;
 }
 
+function press(button, all) {
+  for (const other of document.querySelectorAll(all)) other.setAttribute("aria-pressed", String(other === button));
+}
+
 async function open(path) {
   chosen = path;
   highlight();
@@ -61,9 +65,13 @@ async function open(path) {
 document.addEventListener("click", async (event) => {
   const row = event.target.closest("[data-open]");
   const tab = event.target.closest("[data-tab]");
+  const scheme = event.target.closest("[data-scheme]");
   if (row) await open(row.dataset.open);
-  else if (tab) {
-    for (const other of document.querySelectorAll("[data-tab]")) other.setAttribute("aria-pressed", String(other === tab));
+  else if (scheme) {
+    press(scheme, "[data-scheme]");
+    for (const frame of document.querySelectorAll("iframe")) frame.src = `${frame.getAttribute("src").split("?")[0]}?scheme=${scheme.dataset.scheme}`;
+  } else if (tab) {
+    press(tab, "[data-tab]");
     for (const pane of document.querySelectorAll("[data-pane]")) pane.hidden = pane.dataset.pane !== tab.dataset.tab;
   } else if (event.target.id === "logout") {
     await send("/api/logout", {});
