@@ -14,9 +14,9 @@ from dataclasses import asdict, dataclass
 import msgspec
 
 from ..app import Toril
-from ..errors import InvalidOption
 from ..health import MAX_AGE, HealthMonitor
 from ..processes import Exit, Lifeline
+from .limits import limits_of
 from .load import load_app
 from .run import run
 from .telling import told
@@ -77,29 +77,13 @@ class Serving:
         )
         async with monitor:
             return await application.run_worker(
-                self._limits(application),
+                limits_of(application, self.queues, self.concurrency),
                 self.concurrency,
                 drain_timeout=self.drain_timeout,
                 lock_duration=self.lock_duration,
                 stalled_interval=self.stalled_interval,
                 second_signal_forces=line is None,
             )
-
-    def _limits(self, application: Toril) -> dict[str, int] | None:
-        """Read QUEUE or QUEUE=N; a declared queue may have such a name itself. Raises InvalidOption."""
-        if not self.queues:
-            return None
-        known = {definition.queue for definition in application.definitions}
-        limits = {}
-        for each in self.queues:
-            name, _, number = each.rpartition("=")
-            if not name or each in known:
-                limits[each] = self.concurrency
-            elif number.isdecimal() and int(number) > 0:
-                limits[name] = int(number)
-            else:
-                raise InvalidOption(f"--queue {each}: a concurrency is a whole number from 1")
-        return limits
 
 
 def main() -> None:

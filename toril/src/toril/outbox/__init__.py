@@ -7,6 +7,16 @@ server. A job's id is its row's id, so a row that was sent twice is still one jo
 from .lag import Backlog, backlog
 from .relay import OutboxRelay
 from .table import CHANNEL, outbox_table
-from .writing import Executor, enqueue
+from .writing import Executor, SyncExecutor, enqueue, enqueue_sync
 
-__all__ = ["CHANNEL", "Backlog", "Executor", "OutboxRelay", "backlog", "enqueue", "outbox_table"]
+__all__ = [
+    "CHANNEL",
+    "Backlog",
+    "Executor",
+    "OutboxRelay",
+    "SyncExecutor",
+    "backlog",
+    "enqueue",
+    "enqueue_sync",
+    "outbox_table",
+]

@@ -24,6 +24,12 @@ class Executor(Protocol):
     async def execute(self, statement: Executable, params: Any = None, /) -> Any: ...
 
 
+class SyncExecutor(Protocol):
+    """A `Connection` or `Session`, inside a transaction."""
+
+    def execute(self, statement: Executable, params: Any = None, /) -> Any: ...
+
+
 async def enqueue(
     connection: Executor,
     queue: str,
@@ -47,18 +53,43 @@ async def enqueue(
             contains NUL, which PostgreSQL cannot store.
         InvalidPayload: a job's data cannot be written as JSON, or is larger than its size_limit.
     """
-    Keys(queue)  # a name that no queue can have is refused here, where its writer hears of it
     with sending(overriding(telemetry, "sending"), queue, jobs) as sent:
-        return await _write(connection, queue, sent.jobs, table)
+        rows = rows_of(queue, sent.jobs)
+        for statement in _statements(rows, table):
+            await connection.execute(*statement)
+        return _ids(rows, sent.jobs)
 
 
-async def _write(connection: Executor, queue: str, jobs: Sequence[NewJob], table: sa.Table) -> list[str]:
+def enqueue_sync(
+    connection: SyncExecutor,
+    queue: str,
+    *jobs: NewJob,
+    table: sa.Table = TABLE,
+    telemetry: Sequence[Telemetry] = (),
+) -> list[str]:
+    """The same for a `Connection` or `Session` of SQLAlchemy's that is not asynchronous; see `enqueue`."""
+    with sending(overriding(telemetry, "sending"), queue, jobs) as sent:
+        rows = rows_of(queue, sent.jobs)
+        for statement in _statements(rows, table):
+            connection.execute(*statement)
+        return _ids(rows, sent.jobs)
+
+
+def rows_of(queue: str, jobs: Sequence[NewJob]) -> list[dict[str, str]]:
+    """The rows of jobs: `id`, `queue`, `name`, and as JSON `data_text` and `options_text`; see `enqueue`."""
+    Keys(queue)  # a name that no queue can have is refused here, where its writer hears of it
     # Time first, so that inserts stay at the index's end and rows leave in the order of their making.
     call = f"ob-{time.time_ns():016x}-{os.urandom(6).hex()}"
-    rows = [_row(f"{call}-{number:06x}", queue, job) for number, job in enumerate(jobs)]
-    if rows:
-        await connection.execute(_insert(table), rows)
-        await connection.execute(sa.text(f"NOTIFY {CHANNEL}"))
+    return [_row(f"{call}-{number:06x}", queue, job) for number, job in enumerate(jobs)]
+
+
+def _statements(
+    rows: Sequence[dict[str, str]], table: sa.Table
+) -> list[tuple[Executable, Sequence[dict[str, str]]] | tuple[Executable]]:
+    return [(_insert(table), rows), (sa.text(f"NOTIFY {CHANNEL}"),)] if rows else []
+
+
+def _ids(rows: Sequence[dict[str, str]], jobs: Sequence[NewJob]) -> list[str]:
     return [job.options.job_id or row["id"] for job, row in zip(jobs, rows, strict=True)]
 
 

@@ -1,0 +1,1 @@
+"""toril in other frameworks: `integrations.starlette`, `integrations.django`; see docs/integrations.md."""
