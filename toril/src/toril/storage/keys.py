@@ -31,6 +31,7 @@ class Keys:
         "delayed",
         "events",
         "failed",
+        "history",
         "id",
         "limiter",
         "marker",
@@ -76,6 +77,7 @@ class Keys:
         self.beats = base + "toril:beats"
         self.cards = base + "toril:workers"
         self.clock = base + "toril:clock"
+        self.history = base + "toril:history"
         self.client = f"{prefix}:{base64.b64encode(queue.encode()).decode()}"
         """What the names of a queue's connections begin with, by which BullMQ finds its workers."""
         self.all: tuple[str, ...] = (

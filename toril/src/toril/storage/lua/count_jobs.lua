@@ -4,9 +4,6 @@
   Returns {waiting, active, paused, delayed, prioritized, completed, failed, waiting-children}
 ]]
 --- @include "keys"
+--- @include "counts"
 
-return {
-  call('LLEN', K.wait), call('LLEN', K.active), call('LLEN', K.paused),
-  call('ZCARD', K.delayed), call('ZCARD', K.prioritized), call('ZCARD', K.completed),
-  call('ZCARD', K.failed), call('ZCARD', K.waiting_children),
-}
+return count_states()

@@ -42,6 +42,7 @@ end
 call('DEL', K.events, K.stalled, K.stalled_check, K.id, K.pc, K.marker, K.limiter, K.meta, K.retention,
   K.cancels, K.base .. 'toril:beats', K.base .. 'toril:beating', K.base .. 'toril:workers',
   K.base .. 'toril:schedules', K.base .. 'toril:schedules:releases', K.base .. 'toril:schedulers-check',
+  K.base .. 'toril:history',
   K.base .. 'metrics:completed', K.base .. 'metrics:completed:data',
   K.base .. 'metrics:failed', K.base .. 'metrics:failed:data')
 return 0

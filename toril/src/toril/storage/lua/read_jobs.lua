@@ -6,22 +6,9 @@
   Bound   the page asked for
 ]]
 --- @include "keys"
+--- @include "page"
 
-local key, first, last, ascending = K[ARGV[2]], tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5] == '1'
-local ids
-if ARGV[2] == 'wait' or ARGV[2] == 'active' then
-  if ascending then
-    local page = call('LRANGE', key, -(last + 1), -(first + 1))
-    ids = {}
-    for i = #page, 1, -1 do
-      ids[#ids + 1] = page[i]
-    end
-  else
-    ids = call('LRANGE', key, first, last)
-  end
-else
-  ids = call(ascending and 'ZRANGE' or 'ZREVRANGE', key, first, last)
-end
+local ids = page_of(ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5] == '1')
 if ARGV[6] == '1' then
   return ids
 end

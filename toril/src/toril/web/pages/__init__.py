@@ -1,0 +1,1 @@
+"""The pages, one a module: what each reads, and which template shows it."""
