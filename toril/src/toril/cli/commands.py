@@ -27,8 +27,8 @@ RUN, LOOK, STEER = "Run", "Look", "Steer"
 COMMANDS: tuple[tuple[str, Callable[..., None], str, str], ...] = (
     ("worker", told()(worker), RUN, "toril worker shop:app --queue email --concurrency 50"),
     ("alive", alive, RUN, "toril alive /run/worker.alive --max-age 30"),
+    ("dashboard", dashboard, RUN, "toril dashboard --read-only"),
     ("doctor", doctor, RUN, "toril doctor -u valkey://db:6379/0"),
-    ("dashboard", dashboard, LOOK, "toril dashboard --read-only"),
     ("stats", stats, LOOK, "toril stats --queue email"),
     ("jobs", jobs, LOOK, "toril jobs email --state failed --limit 50"),
     ("job", job, LOOK, "toril job email 17 --logs 100"),

@@ -33,7 +33,9 @@ async def _names_at(address: Address, prefix: str) -> set[str]:
     try:
         while True:
             cursor, keys = await connection.call("SCAN", cursor, "MATCH", f"{prefix}:*:meta", "COUNT", 1000)
-            names.update(key.decode().removeprefix(f"{prefix}:").removesuffix(":meta") for key in keys)
+            found = (key.decode().removeprefix(f"{prefix}:").removesuffix(":meta") for key in keys)
+            # No queue's name has a colon: such a key is a deduplication key, say, that ends with `:meta`.
+            names.update(name for name in found if ":" not in name)
             if cursor == b"0":
                 return names
     finally:

@@ -146,9 +146,10 @@ class Watch:
 
     async def _run(self) -> None:
         while True:
-            pause = FAST if self._streams.readers else SLOW
+            self._streams.wanted.clear()
+            queues = 0
             try:
-                pause = max(pause, await self._pass() / CALLS)
+                queues = await self._pass()
                 self._trouble = ""
             except (ConnectionFailed, ServerRefused) as error:
                 if str(error) != self._trouble:
@@ -156,7 +157,7 @@ class Watch:
                 self._trouble = str(error)
                 for topic in self._streams.topics:
                     self._streams.tell(topic, {"trouble": str(error)})
-            self._streams.wanted.clear()
+            pause = max(FAST if self._streams.readers else SLOW, queues / CALLS)
             try:
                 async with asyncio.timeout(pause):
                     await self._streams.wanted.wait()

@@ -73,7 +73,8 @@ async def show(visit: Visit) -> Response:
         state=state,
         verbs=verbs_of(state),
         error=visit.error_of(job),
-        why=None if state in ENDED else why,
+        reasons=[] if state in ENDED else [_hidden(visit, job, reason.text) for reason in why.reasons],
+        advice=why.advice,
         moments=timeline(job, events, due),
         attempts=_attempts(visit, job),
         facts=_facts(job),
@@ -93,6 +94,10 @@ async def _find(visit: Visit, queue: Queue) -> Job:
             f"There is no job {visit.segment('job')!r} in {queue.name!r}: it never was, or is removed."
         )
     return job
+
+
+def _hidden(visit: Visit, job: Job, text: str) -> str:
+    return str(visit.hide(text, job.queue, job.name, "error"))
 
 
 def _attempts(visit: Visit, job: Job) -> list[Attempt]:
