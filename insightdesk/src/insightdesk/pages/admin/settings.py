@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fastapi import APIRouter
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from insightdesk.accounts import service as accounts
 from insightdesk.accounts.access import CurrentAdmin
@@ -53,8 +53,10 @@ async def tags_page(admin: CurrentAdmin) -> HTMLResponse:
 
 
 @router.get("/tags/{tag}")
-async def tag_page(tag: str, admin: CurrentAdmin) -> HTMLResponse:
-    """The tickets of one tag."""
+async def tag_page(tag: str, admin: CurrentAdmin) -> Response:
+    """The tickets of one tag; all tags, where no ticket has this one any more."""
     async with transaction() as session:
         found = await tags.unsolved(session, admin.organization_id, tag, _TICKETS)
+    if not found:
+        return RedirectResponse("/ui/admin/tags", 303)
     return admin_page("tag.html", admin, "tags", word=tag, tickets=found, most=_TICKETS)
