@@ -6,6 +6,8 @@ a third of such a process: typer, and pydantic, which typer takes where it is in
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
 import sys
 from collections.abc import Sequence
@@ -14,12 +16,15 @@ from dataclasses import asdict, dataclass
 import msgspec
 
 from ..app import Toril
+from ..failure import one_line
 from ..health import MAX_AGE, HealthMonitor
 from ..processes import Exit, Lifeline
 from .limits import limits_of
 from .load import load_app
 from .run import run
 from .telling import told
+
+logger = logging.getLogger(__name__)
 
 MODULE = "toril.cli.serving"
 
@@ -76,14 +81,32 @@ class Serving:
             metrics=application.metrics,
         )
         async with monitor:
-            return await application.run_worker(
-                limits_of(application, self.queues, self.concurrency),
-                self.concurrency,
-                drain_timeout=self.drain_timeout,
-                lock_duration=self.lock_duration,
-                stalled_interval=self.stalled_interval,
-                second_signal_forces=line is None,
-            )
+            begun = asyncio.create_task(_tell_when_begun(application))
+            try:
+                return await application.run_worker(
+                    limits_of(application, self.queues, self.concurrency),
+                    self.concurrency,
+                    drain_timeout=self.drain_timeout,
+                    lock_duration=self.lock_duration,
+                    stalled_interval=self.stalled_interval,
+                    second_signal_forces=line is None,
+                )
+            finally:
+                begun.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await begun
+
+
+async def _tell_when_begun(application: Toril) -> None:
+    def begun() -> bool:
+        return bool(application.workers) and all(
+            each.last_success is not None for each in application.workers
+        )
+
+    while not begun():  # noqa: ASYNC110 - no event tells of a worker's first answer
+        await asyncio.sleep(0.05)
+    queues = (one_line(f"{worker.queue.name} ({worker.concurrency})") for worker in application.workers)
+    logger.info("at work on %s", ", ".join(queues))
 
 
 def main() -> None:

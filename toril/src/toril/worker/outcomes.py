@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 
 from ..codec import encode_json
 from ..errors import InvalidPayload, TorilError
-from ..failure import reason_of, trace_of
+from ..failure import one_line, reason_of, trace_of
 from ..job import JobOptions, Json
 from ..options import Backoff, Keep, seconds
 from ..outcome import Cancelled, DeadlineExceeded, Fail, RateLimited, Retry, Snooze, WaitForChildren
@@ -15,6 +16,8 @@ from ..storage.work import Settlement
 
 BackoffStrategy = Callable[[int, BaseException, Job], float]
 """(attempts made, error, job) -> seconds to wait; a negative number fails the job for good."""
+
+logger = logging.getLogger(__name__)
 
 TRACE_LIMIT = 10
 """Stack traces that are kept; BullMQ's default for `stackTraceLimit` is none, its docs advise ten."""
@@ -72,6 +75,7 @@ class Outcomes:
         if wait < 0:
             return self._failed(job, options, token, error)
         text, trace = self._texts(job, error, options.keep_traces)
+        logger.info("%r: attempt %d of %d failed: %s", job, made, options.attempts, one_line(text))
         return Settlement("r", job.id, token, text, trace, delay_ms=round(wait * 1000), lifo=options.lifo)
 
     def _wait(self, backoff: Backoff | None, made: int, error: BaseException, job: Job) -> float:
@@ -85,6 +89,7 @@ class Outcomes:
 
     def _failed(self, job: Job, options: JobOptions, token: str, error: BaseException) -> Settlement:
         text, trace = self._texts(job, error, options.keep_traces)
+        logger.info("%r has failed for good: %s", job, one_line(text))
         return self._finished("f", job.id, token, text, trace, options)
 
     def _texts(self, job: Job, error: BaseException, keep: int | None) -> tuple[str, str]:
