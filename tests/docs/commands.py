@@ -69,7 +69,8 @@ def _row(param: Any) -> str:
     else:
         names = sorted([*param.opts, *param.secondary_opts], key=len, reverse=True)
         called = ", ".join(f"`{option}`" for option in names)
-    default = "" if param.default in (None, False, True, ()) or param.required else f"`{param.default}`"
+    says_nothing = param.required or isinstance(param.default, bool) or param.default in (None, "", ())
+    default = "" if says_nothing else f"`{param.default}`"
     return f"| {called} | {param.help or ''} | {default} |"
 
 

@@ -97,6 +97,48 @@ async def test_attempts_may_be_kept(queue: toril.Queue, running: Running, done: 
     assert job.attempts_made == 1
 
 
+async def test_jobs_are_chosen_by_name_and_by_a_query(queue: toril.Queue, found: Callable[..., Any]) -> None:
+    await queue.add_many([toril.NewJob("a" if n % 2 else "b", {"n": n}, delay=60) for n in range(6)])
+    assert found("promote", queue.name, "--name", "a", "--dry-run")["chosen"] == 3
+    assert found("promote", queue.name, "--search", "data.n>3", "--yes")["done"] == 2
+    assert sorted(job.data["n"] for job in await queue.get_jobs("waiting")) == [4, 5]
+    assert found("cancel", queue.name, "--name", "b", "--state", "delayed", "--count", "2")["done"] == 2
+    assert found("remove", queue.name, "--state", "delayed", "--name", "a", "--limit", "1", "-y")["done"] == 1
+    assert [job["data"] for job in found("jobs", queue.name, "-s", "delayed")] == [{"n": 3}]
+    assert found("jobs", queue.name, "-s", "failed", "--search", "data.n=2")[0]["data"] == {"n": 2}
+    assert len(found("jobs", queue.name, "-s", "failed", "--name", "b", "-n", "1")) == 1
+
+
+async def test_failures_of_one_kind_are_listed_and_retried(
+    queue: toril.Queue,
+    running: Running,
+    command: Command,
+    done: Callable[..., str],
+    found: Callable[..., Any],
+) -> None:
+    async def kinds(job: toril.Job) -> None:
+        if job.data["n"] % 3:
+            raise ValueError(f"mailbox of user{job.data['n']}@example.org is full")
+        raise KeyError("template")
+
+    await queue.add_many([toril.NewJob("x", {"n": n}) for n in range(9)])
+    async with running(kinds, concurrency=9), asyncio.timeout(10):
+        while (await queue.get_job_counts())["failed"] < 9:
+            await asyncio.sleep(0.01)
+    full, template = found("failures", queue.name)
+    assert [(kind["count"], kind["error"]) for kind in (full, template)] == [
+        (6, "ValueError"),
+        (3, "KeyError"),
+    ]
+    assert "FINGERPRINT" in done("failures", queue.name)
+    assert found("retry", queue.name, "--fingerprint", full["fingerprint"], "--limit", "2", "-y")["done"] == 2
+    assert found("retry", queue.name, "--fingerprint", template["fingerprint"], "--count", "3")["done"] == 3
+    assert await counts(queue, "waiting", "failed") == (5, 4)
+    none = command("retry", queue.name, "--fingerprint", "nothing", "-y")
+    assert none.returncode == 1
+    assert none.stderr == f"toril: no failed job of queue {queue.name} has the fingerprint 'nothing'\n"
+
+
 async def test_delayed_jobs_are_promoted(queue: toril.Queue, done: Callable[..., str]) -> None:
     jobs = await queue.add_many([toril.NewJob("x", delay=60)] * 4)
     assert done("promote", queue.name, jobs[0].id) == f"promoted 1 job of queue {queue.name}\n"
@@ -144,9 +186,14 @@ async def test_queues_are_paused_and_resumed(
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (["retry", "q"], "which jobs? Give ids, or --all"),
-        (["retry", "q", "1", "--all"], "either ids or --all"),
-        (["retry", "q", "1", "--limit", "5"], "--limit goes with --all"),
+        (["retry", "q"], "which jobs? Give ids, or --all, --name and the like"),
+        (["retry", "q", "1", "--all"], "either ids, or --all, --name and the like"),
+        (["retry", "q", "1", "--limit", "5"], "either ids, or --all, --name and the like"),
+        (["retry", "q", "--search", "attempts>many"], "attempts> needs a number, not 'many'"),
+        (
+            ["retry", "q", "--fingerprint", "f", "--name", "n"],
+            "--fingerprint goes with no --name, --search or other state than failed",
+        ),
         (["remove", "a:b", "1"], "a queue's name must not contain ':' (a:b)"),
     ],
 )

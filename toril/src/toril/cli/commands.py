@@ -9,11 +9,13 @@ import typer
 from .dashboard import dashboard
 from .doctor import doctor
 from .explaining import explain_job
+from .failures import failures
 from .jobs import job, jobs
 from .queues import pause, resume, stats
 from .schedulers import schedulers
 from .steering import cancel, promote, remove, retry
 from .telling import told
+from .top import top
 from .worker import alive, worker
 
 HELP = """Jobs on Valkey/Redis, shared with BullMQ.
@@ -30,9 +32,11 @@ COMMANDS: tuple[tuple[str, Callable[..., None], str, str], ...] = (
     ("dashboard", dashboard, RUN, "toril dashboard --read-only"),
     ("doctor", doctor, RUN, "toril doctor -u valkey://db:6379/0"),
     ("stats", stats, LOOK, "toril stats --queue email"),
-    ("jobs", jobs, LOOK, "toril jobs email --state failed --limit 50"),
+    ("jobs", jobs, LOOK, "toril jobs email --state failed --search 'error~timeout'"),
     ("job", job, LOOK, "toril job email 17 --logs 100"),
     ("explain", explain_job, LOOK, "toril explain email 17"),
+    ("failures", failures, LOOK, "toril failures email"),
+    ("top", top, LOOK, "toril top email sms --interval 2"),
     ("schedulers", schedulers, LOOK, "toril schedulers email --run-now nightly"),
     ("retry", retry, STEER, "toril retry email --all --dry-run"),
     ("promote", promote, STEER, "toril promote email 17 18"),

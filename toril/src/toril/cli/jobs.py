@@ -8,11 +8,12 @@ import typer
 
 from ..job import JobState
 from ..record import Job
-from .console import Printer, print_json
+from .console import Printer, print_json, progress
 from .describing import NUMBERS, as_dict, columns_of, lines_of
 from .opening import opened
 from .options import AsJson, JobId, NoColor, Prefix, QueueName, Url
 from .run import run
+from .selecting import Filter, Found, Name, Search, find
 from .states import Listed
 from .telling import NotDone
 
@@ -24,30 +25,54 @@ def jobs(
     oldest: Annotated[
         bool, typer.Option("--oldest", help="The oldest, or next to run, first; else the newest.")
     ] = False,
+    name: Name = None,
+    search: Search = None,
+    scan: Annotated[
+        int, typer.Option(min=1, help="With --name or --search: how many jobs to look at.")
+    ] = 100_000,
     url: Url = None,
     prefix: Prefix = "bull",
     as_json: AsJson = False,
     no_color: NoColor = False,
 ) -> None:
     """List jobs of one state, the newest first."""
-    found, total = run(_jobs(queue, JobState(state), limit, oldest, url, prefix))
+    wanted = Filter.of(name, search)
+    found, total = run(_jobs(queue, JobState(state), wanted, limit, scan, oldest, url, prefix, no_color))
     if as_json:
-        print_json([as_dict(job, JobState(state)) for job in found])
+        print_json([as_dict(job, JobState(state)) for job in found.jobs])
         return
     printer = Printer(no_color)
-    if found:
+    if found.jobs:
         columns = columns_of(JobState(state))
-        printer.table(list(columns), [[cell(job) for cell in columns.values()] for job in found], NUMBERS)
-    if len(found) < total or not found:
-        printer.line(f"{len(found):,} of {total:,} {state} jobs", style="dim")
+        rows = [[cell(job) for cell in columns.values()] for job in found.jobs]
+        printer.table(list(columns), rows, NUMBERS)
+    if wanted and found.looked < total:
+        line = f"{len(found.jobs):,} found among {found.looked:,} of {total:,} {state} jobs"
+        printer.line(line, style="dim")
+    elif len(found.jobs) < total or not found.jobs:
+        printer.line(f"{len(found.jobs):,} of {total:,} {state} jobs", style="dim")
 
 
 async def _jobs(
-    name: str, state: JobState, limit: int, oldest: bool, url: str | None, prefix: str
-) -> tuple[list[Job], int]:
+    name: str,
+    state: JobState,
+    wanted: Filter,
+    limit: int,
+    scan: int,
+    oldest: bool,
+    url: str | None,
+    prefix: str,
+    no_color: bool,
+) -> tuple[Found, int]:
     async with opened(name, url, prefix) as queue:
-        found = await queue.get_jobs(state, 0, limit - 1, ascending=oldest)
-        return found, (await queue.get_job_counts())[state]
+        total = (await queue.get_job_counts())[state]
+        if not wanted:
+            jobs = await queue.get_jobs(state, 0, limit - 1, ascending=oldest)
+            return Found(jobs, len(jobs)), total
+        with progress(min(total, scan), "looking", no_color) as step:
+            return await find(
+                queue, state, wanted, limit=limit, look=scan, ascending=oldest, step=step
+            ), total
 
 
 def job(

@@ -17,6 +17,7 @@ from .console import Printer, print_json, progress
 from .opening import opened
 from .options import AsJson, NoColor, Prefix, QueueName, Url
 from .run import run
+from .selecting import Filter, Name, Search, failed_alike, find
 from .states import Ended, Listed
 from .telling import NotDone
 from .verbs import Result, Verb, cancelling, do_to_ids, do_to_state, promoting, removing, retrying
@@ -43,22 +44,37 @@ class Choice:
     Attributes:
         ids: These; if none, those of the state.
         limit: The oldest so many of the state; None for all.
+        wanted: What those of the state must be.
+        fingerprint: Of which kind their failure must be; None for any.
     """
 
     ids: Sequence[str]
     state: JobState
     limit: int | None
+    wanted: Filter
+    fingerprint: str | None = None
 
     @classmethod
-    def of(cls, ids: Sequence[str] | None, whole: bool, state: JobState, limit: int | None) -> Choice:
+    def of(
+        cls,
+        ids: Sequence[str] | None,
+        whole: bool,
+        state: JobState,
+        limit: int | None,
+        name: str | None,
+        search: str | None,
+        fingerprint: str | None = None,
+    ) -> Choice:
         """Check that jobs were chosen in one way. Raises InvalidOption."""
-        if ids and whole:
-            raise InvalidOption("either ids or --all")
-        if not ids and not whole:
-            raise InvalidOption("which jobs? Give ids, or --all")
-        if ids and limit is not None:
-            raise InvalidOption("--limit goes with --all")
-        return cls(tuple(dict.fromkeys(ids or ())), state, limit)
+        wanted = Filter.of(name, search)
+        some = bool(wanted) or fingerprint is not None
+        if ids and (whole or some or limit is not None):
+            raise InvalidOption("either ids, or --all, --name and the like")
+        if not ids and not whole and not some:
+            raise InvalidOption("which jobs? Give ids, or --all, --name and the like")
+        if fingerprint is not None and (wanted or state is not JobState.FAILED):
+            raise InvalidOption("--fingerprint goes with no --name, --search or other state than failed")
+        return cls(tuple(dict.fromkeys(ids or ())), state, limit, wanted, fingerprint)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +93,12 @@ def retry(
     ids: Ids = None,
     whole: All = False,
     state: Annotated[Ended, typer.Option("--state", "-s", help="With --all: whose jobs.")] = Ended.FAILED,
+    name: Name = None,
+    search: Search = None,
+    fingerprint: Annotated[
+        str | None,
+        typer.Option(metavar="KIND", help="Only failures of this kind; `toril failures` lists them."),
+    ] = None,
     limit: Limit = None,
     keep_attempts: Annotated[
         bool, typer.Option("--keep-attempts", help="Do not give them all their attempts again.")
@@ -93,7 +115,7 @@ def retry(
 
     Before it does so to more than the ids given, it asks for their number.
     """
-    choice = Choice.of(ids, whole, JobState(state), limit)
+    choice = Choice.of(ids, whole, JobState(state), limit, name, search, fingerprint)
     manner = Manner(dry_run, yes, count, as_json, no_color)
     _steer(retrying(not keep_attempts), queue, choice, manner, url, prefix)
 
@@ -102,6 +124,8 @@ def promote(
     queue: QueueName,
     ids: Ids = None,
     whole: All = False,
+    name: Name = None,
+    search: Search = None,
     limit: Limit = None,
     dry_run: DryRun = False,
     yes: Yes = False,
@@ -112,7 +136,7 @@ def promote(
     no_color: NoColor = False,
 ) -> None:
     """Let delayed jobs run now."""
-    choice = Choice.of(ids, whole, JobState.DELAYED, limit)
+    choice = Choice.of(ids, whole, JobState.DELAYED, limit, name, search)
     _steer(promoting(), queue, choice, Manner(dry_run, yes, count, as_json, no_color), url, prefix)
 
 
@@ -123,6 +147,8 @@ def remove(
     state: Annotated[
         Listed, typer.Option("--state", "-s", help="With --all: whose jobs, but waiting-children.")
     ] = Listed.COMPLETED,
+    name: Name = None,
+    search: Search = None,
     limit: Limit = None,
     dry_run: DryRun = False,
     yes: Yes = False,
@@ -133,7 +159,7 @@ def remove(
     no_color: NoColor = False,
 ) -> None:
     """Remove jobs and their children, but not what runs, nor the next jobs of schedulers."""
-    choice = Choice.of(ids, whole, JobState(state), limit)
+    choice = Choice.of(ids, whole, JobState(state), limit, name, search)
     _steer(removing(), queue, choice, Manner(dry_run, yes, count, as_json, no_color), url, prefix)
 
 
@@ -144,6 +170,8 @@ def cancel(
     state: Annotated[
         Listed, typer.Option("--state", "-s", help="With --all: whose jobs, but ended ones.")
     ] = Listed.WAITING,
+    name: Name = None,
+    search: Search = None,
     limit: Limit = None,
     reason: Annotated[str, typer.Option(help="What their failure says.")] = "",
     dry_run: DryRun = False,
@@ -155,7 +183,7 @@ def cancel(
     no_color: NoColor = False,
 ) -> None:
     """Let jobs fail as cancelled: now if they wait, by their workers if they run."""
-    choice = Choice.of(ids, whole, JobState(state), limit)
+    choice = Choice.of(ids, whole, JobState(state), limit, name, search)
     _steer(cancelling(reason), queue, choice, Manner(dry_run, yes, count, as_json, no_color), url, prefix)
 
 
@@ -176,11 +204,7 @@ async def _done(
 ) -> tuple[int | list[str], Result | None]:
     """Choose the jobs, ask, and do it; returns the jobs or their number, and no result of a dry run."""
     async with opened(name, url, prefix) as queue:
-        chosen: int | list[str] = list(choice.ids)
-        if not chosen and verb.whole is not None:
-            chosen = min((await queue.get_job_counts())[choice.state], choice.limit or 2**53)
-        elif not chosen:
-            chosen = await _ids_of(queue, choice.state, choice.limit)
+        chosen = list(choice.ids) or await _chosen(queue, verb, choice, manner)
         number = chosen if isinstance(chosen, int) else len(chosen)
         if manner.dry_run:
             return chosen, None
@@ -191,6 +215,22 @@ async def _done(
             if isinstance(chosen, int):
                 return chosen, await do_to_state(queue, verb, choice.state, chosen, step)
             return chosen, await do_to_ids(queue, verb, chosen, step)
+
+
+async def _chosen(queue: Queue, verb: Verb, choice: Choice, manner: Manner) -> int | list[str]:
+    """The jobs of a state that are meant; their number, where all are and the server finds them."""
+    if choice.fingerprint is not None:
+        return await failed_alike(queue, choice.fingerprint, choice.limit)
+    total = (await queue.get_job_counts())[choice.state]
+    if choice.wanted:
+        with progress(total, "looking", manner.no_color) as step:
+            found = await find(
+                queue, choice.state, choice.wanted, limit=choice.limit, look=total, ascending=True, step=step
+            )
+        return list(dict.fromkeys(job.id for job in found.jobs))
+    if verb.whole is not None:
+        return min(total, choice.limit or total)
+    return await _ids_of(queue, choice.state, choice.limit)
 
 
 async def _ids_of(queue: Queue, state: JobState, limit: int | None) -> list[str]:
