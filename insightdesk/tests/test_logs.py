@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -70,7 +71,44 @@ async def test_a_run_is_logged_by_type_id_and_attempt(
                 assert name == "bad"
         await worker.close()
         await running
-    told = [(each["event"], each["job_type"], each["attempt"]) for each in entries if "job_type" in each]
+    told = [(each["event"], each["job"], each["attempt"]) for each in entries if "job_id" in each]
     assert ("job completed", "good", 1) in told
     assert ("job failed", "bad", 1) in told
     assert "hunter2" not in str(entries)
+
+
+RUN = """
+import asyncio, sys, structlog, toril
+from insightdesk.jobs import app
+from insightdesk.logs import configure_logging
+from insightdesk.settings import load_settings
+
+configure_logging(load_settings(log_format="json"))
+log = structlog.get_logger("insightdesk.test")
+
+@app.job(sys.argv[1], name="greet")
+async def greet(email: str) -> None:
+    log.info("greeting", recipient=email)
+
+async def main():
+    async with app.worker_running([sys.argv[1]]):
+        await (await greet.enqueue(email="ann@example.com")).wait(timeout=10)
+    await app.close()
+
+asyncio.run(main())
+"""
+
+
+def test_what_a_handler_logs_says_of_which_job_it_is(valkey_url: str) -> None:
+    queue = f"q-{new_id()}"
+    done = subprocess.run(
+        [sys.executable, "-c", RUN, queue],
+        env={**os.environ, "INSIGHTDESK_VALKEY_URL": valkey_url},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    (entry,) = (each for each in map(json.loads, done.stderr.splitlines()) if each["event"] == "greeting")
+    assert (entry["queue"], entry["job"], entry["job_id"], entry["attempt"]) == (queue, "greet", "1", 1)
+    assert "ann@example.com" not in done.stderr

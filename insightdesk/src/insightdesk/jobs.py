@@ -12,6 +12,7 @@ from insightdesk.kit.redaction import PRIVATE
 from insightdesk.logs import log_run
 from insightdesk.settings import get_settings
 from insightdesk.tenancy import confine_job
+from toril.telemetry.logs import JobLogs
 from toril.telemetry.prometheus import Metrics
 
 __all__ = ["HIGH", "LOW", "MEDIUM", "Preset", "app", "declared_fields", "delivery_key", "serve_also"]
@@ -57,7 +58,7 @@ app = toril.Toril(
     name="insightdesk",
     middleware=[log_run, confine_job],
     metrics_minutes=METRICS_MINUTES,
-    telemetry=[Metrics(queues=False)],
+    telemetry=[JobLogs(), Metrics(queues=False)],
 )
 
 

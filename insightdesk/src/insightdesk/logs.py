@@ -60,7 +60,7 @@ def configure_logging(settings: Settings) -> None:
 
 async def log_run(job: toril.Job, call: Callable[[], Awaitable[toril.Json]]) -> toril.Json:
     """Middleware of the workers: each run's begin, end and time; a failure with its class and masked text."""
-    facts = {"queue": job.queue, "job": job.id, "job_type": job.name, "attempt": job.attempts_made + 1}
+    facts = {"queue": job.queue, "job": job.name, "job_id": job.id, "attempt": job.attempts_made + 1}
     begun = time.perf_counter()
     log.debug("job begins", **facts)
     try:
