@@ -60,6 +60,15 @@ async def test_colours_are_on_at_a_terminal_and_turn_off(monkeypatch: pytest.Mon
     assert make_console(False).color_system is None
 
 
+def test_commands_are_completed() -> None:
+    shell = {"_INSIGHTDESK_COMPLETE": "complete_bash", "COMP_WORDS": "insightdesk to", "COMP_CWORD": "1"}
+    done = subprocess.run(
+        [sys.executable, "-m", "insightdesk"],
+        env={**os.environ, **shell}, capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    assert done.stdout.split() == ["token"]
+
+
 def test_tables_show_texts_and_do_not_obey_them(capsys: pytest.CaptureFixture[str]) -> None:
     print_table(("id", "error"), [("1", "\x1b[31mno\nway"), ("long-id", "x")])
     assert capsys.readouterr().out == "id       error\n1         [31mno way\nlong-id  x\n"

@@ -106,8 +106,8 @@ async def test_schedulers_are_listed_and_run_now(
     assert before is not None
     (scheduler,) = found("schedulers", queue.name)
     assert (scheduler["id"], scheduler["pattern"], scheduler["data"]) == ("nightly", "30 3 * * *", {"n": 1})
-    await queue.add("x")
     assert scheduler in found("schedulers")
+    assert found("stats")[queue.name]["delayed"] == 1
     assert "30 3 * * * UTC" in done("schedulers", queue.name)
     job_id = found("schedulers", queue.name, "--run-now", "nightly")["id"]
     job = await queue.get_job(job_id)

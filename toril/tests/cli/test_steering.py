@@ -169,9 +169,10 @@ async def test_jobs_are_cancelled_with_a_reason(queue: toril.Queue, found: Calla
 
 
 async def test_queues_are_paused_and_resumed(
-    queue: toril.Queue, command: Command, done: Callable[..., str]
+    queue: toril.Queue, command: Command, done: Callable[..., str], found: Callable[..., Any]
 ) -> None:
     await queue.add("x")
+    assert found("pause", queue.name) == {queue.name: {"paused": True}}
     assert done("pause", queue.name) == f"paused: {queue.name}\n"
     assert await queue.is_paused()
     assert done("resume", queue.name) == f"resumed: {queue.name}\n"

@@ -165,6 +165,15 @@ async def test_one_frame_goes_into_a_pipe(queue: toril.Queue, running: Running, 
     assert max(map(len, shown.stdout.splitlines())) <= 100
 
 
+async def test_one_look_as_json(queue: toril.Queue, found: Callable[..., Any]) -> None:
+    await queue.add_many([toril.NewJob("x")] * 3)
+    await queue.pause()
+    (row,) = found("top", queue.name)
+    assert (row["queue"], row["paused"], row["counts"]["waiting"]) == (queue.name, True, 3)
+    assert row["added"] > 0
+    assert row["oldestWaiting"] >= 0
+
+
 def test_without_a_terminal_it_says_how_to(command: Command) -> None:
     ended = command("top")
     assert (ended.returncode, ended.stderr) == (

@@ -351,6 +351,21 @@ async def test_a_job_whose_worker_is_silent(queue: toril.Queue) -> None:
     assert kinds(await toril.explain(queue, job.id)) == [ReasonKind.WORKER_SILENT]
 
 
+async def test_where_workers_cannot_be_listed_nothing_is_said_of_them(queue: toril.Queue) -> None:
+    waits, held = await queue.add_many([toril.NewJob("x")] * 2)
+    await take(queue, held.id, 25_000)
+    user, password = queue.name, "few"
+    rights = ("on", f">{password}", "~*", "&*", "+@all", "-client|list")
+    await queue.store.connection.call("ACL", "SETUSER", user, *rights)
+    url = queue.url.replace("://", f"://{user}:{password}@")
+    async with toril.Queue(queue.name, url) as theirs:
+        with pytest.raises(toril.ServerRefused):
+            await theirs.workers()
+        assert kinds(await toril.explain(theirs, waits.id)) == [ReasonKind.NEXT]
+        assert kinds(await toril.explain(theirs, held.id)) == [ReasonKind.RUNNING]
+    await queue.store.connection.call("ACL", "DELUSER", user)
+
+
 async def test_a_parent_names_the_children_that_it_waits_for(valkey_url: str, queue: toril.Queue) -> None:
     below = toril.Queue(f"{queue.name}-below", valkey_url)
     async with below, toril.FlowProducer(valkey_url) as flows:

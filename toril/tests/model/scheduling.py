@@ -29,6 +29,7 @@ class Scheduling(Server):
             at is not None and at > int(definition.get("endDate", at))
         ):
             return self.remove_scheduler(queue, name, now)
+        queue.limit_events()
         newest = at if at is not None else old.next_run if old else wanted["first"][-1]
         offset = definition.get("offset") or (
             str(newest % int(definition["every"])) if "every" in definition else "0"

@@ -244,7 +244,7 @@ def mail_preview(
 def main() -> None:
     """The entry point: one line and a code that is not 0 for whatever the user can mend."""
     try:
-        app()
+        app(prog_name="insightdesk")
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:  # the edge: what is not explained is raised again

@@ -60,16 +60,35 @@ async def _counts(url: str, queues: list[str] | None, prefix: str) -> dict[str, 
     return counts
 
 
-def pause(queue: Queues, url: Url = None, prefix: Prefix = "bull", no_color: NoColor = False) -> None:
+def pause(
+    queue: Queues,
+    url: Url = None,
+    prefix: Prefix = "bull",
+    as_json: AsJson = False,
+    no_color: NoColor = False,
+) -> None:
     """Let no worker start further jobs of some queues; what runs goes on."""
     run(_set_paused(queue, url, prefix, True))
-    Printer(no_color).line(f"paused: {', '.join(queue)}")
+    _tell(queue, True, as_json, no_color)
 
 
-def resume(queue: Queues, url: Url = None, prefix: Prefix = "bull", no_color: NoColor = False) -> None:
+def resume(
+    queue: Queues,
+    url: Url = None,
+    prefix: Prefix = "bull",
+    as_json: AsJson = False,
+    no_color: NoColor = False,
+) -> None:
     """Let workers go on with some queues."""
     run(_set_paused(queue, url, prefix, False))
-    Printer(no_color).line(f"resumed: {', '.join(queue)}")
+    _tell(queue, False, as_json, no_color)
+
+
+def _tell(names: list[str], paused: bool, as_json: bool, no_color: bool) -> None:
+    if as_json:
+        print_json({name: {"paused": paused} for name in names})
+    else:
+        Printer(no_color).line(f"{'paused' if paused else 'resumed'}: {', '.join(names)}")
 
 
 async def _set_paused(names: list[str], url: str | None, prefix: str, paused: bool) -> None:

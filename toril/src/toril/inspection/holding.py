@@ -36,7 +36,7 @@ def _held(subject: Subject) -> Reason:
             worker=worker,
             advice=_start(subject) if subject.staff.nobody else "",
         )
-    if dead_at is None and worker is not None and worker not in subject.staff.names:
+    if dead_at is None and worker is not None and subject.staff.is_away(worker):
         line = (
             f"it is held{by} since {since}, which is not connected: if that has died, its lock runs out in"
             f" {span(facts.lock_ms)}, and the stalled check gives the job back then"

@@ -25,13 +25,14 @@ _RULES = {
 }
 
 
-def judge(queue: str, job_id: str, facts: Facts, connected: Sequence[str | None]) -> Explanation:
+def judge(queue: str, job_id: str, facts: Facts, connected: Sequence[str | None] | None) -> Explanation:
     """Say why a job runs or does not run.
 
     Args:
         queue, job_id: Which job.
         facts: What the server says of it.
-        connected: The names of the connected workers; None for one without a name.
+        connected: The names of the connected workers, None for one without a name; None where the server
+            does not tell of them.
     """
     subject = Subject(queue, job_id, facts, Staff.of(facts, connected))
     if facts.state == "missing":

@@ -18,19 +18,21 @@ class Staff:
         cards: Those of toril's workers that have told in time that they live.
         complete: Whether each connected worker has a card; Node's have none.
         nobody: Whether no worker is connected, nor has told that it lives.
-        names: Those of the connected ones that have a name.
+        names: Those of the connected ones that have a name; None where the server does not tell of them.
     """
 
     cards: tuple[WorkerCard, ...]
     complete: bool
     nobody: bool
-    names: frozenset[str]
+    names: frozenset[str] | None
 
     @classmethod
-    def of(cls, facts: Facts, connected: Sequence[str | None]) -> Staff:
+    def of(cls, facts: Facts, connected: Sequence[str | None] | None) -> Staff:
         """Who is there, by the cards and by the names of connections (None for one without)."""
         alive = [card for dead_at, card in facts.cards if dead_at > facts.now_ms]
         cards = tuple(card for card in alive if card is not None)
+        if connected is None:
+            return cls(cards, complete=False, nobody=False, names=None)
         untold = Counter(connected) - Counter(card.name for card in cards)
         return cls(
             cards=cards,
@@ -38,6 +40,10 @@ class Staff:
             nobody=not connected and not alive,
             names=frozenset(name for name in connected if name is not None),
         )
+
+    def is_away(self, worker: str) -> bool:
+        """Whether the worker of this name is known not to be connected."""
+        return self.names is not None and worker not in self.names
 
     def knows(self, job_name: str) -> bool:
         """Whether a worker may be there that has a handler for this name."""

@@ -13,14 +13,12 @@ from ...failure import one_line
 from ...inspection.explain import explain
 from ...inspection.running import WorkerState, workers_of
 from ...inspection.survey import Flow, Survey, Surveyor, mean_flow
-from ...job import JobState
+from ...job import JobState, Json
 from ...queue import Queue
 from ...record import Job
 from ..describing import lines_of
 from .view import Choices, Screen, View
 
-MOST = 200
-"""How many queues are looked at."""
 SMOOTH = 5.0
 """Over how many seconds the rates are taken."""
 LISTED = 200
@@ -34,6 +32,20 @@ class Row:
     name: str
     survey: Survey
     flow: Flow
+
+    def as_dict(self) -> dict[str, Json]:
+        """The same as JSON has it: rates by the second, durations in seconds."""
+        survey = self.survey
+        return {
+            "queue": self.name,
+            "paused": survey.paused,
+            "added": self.flow.added,
+            "completed": self.flow.completed,
+            "failed": self.flow.failed,
+            "counts": survey.counts,
+            "ran95": survey.runs.quantile(0.95),
+            "oldestWaiting": survey.oldest_waiting,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +81,10 @@ class Sight:
 
 
 class Watcher:
-    """Looks at queues, each by one script call; what is shown of one of them by some more.
-
-    Args:
-        queues: Which; the first `MOST` of them.
-    """
+    """Looks at queues, each by one script call; what is shown of one of them by some more."""
 
     def __init__(self, queues: Sequence[Queue]) -> None:
-        self.queues = {queue.name: queue for queue in queues[:MOST]}
+        self.queues = {queue.name: queue for queue in queues}
         self._surveyors = {name: Surveyor(queue) for name, queue in self.queues.items()}
         self._surveys: dict[str, deque[Survey]] = {name: deque(maxlen=60) for name in self.queues}
 

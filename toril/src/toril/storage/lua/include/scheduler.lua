@@ -152,6 +152,7 @@ local function upsert(s, now)
   if over or at and at > (tonumber(s.definition.endDate) or at) then
     return remove_scheduler(s.id)
   end
+  trim_events() -- which makes the queue's meta hash, too, by which it is found
   local made = call('HGET', key, 'ic') or 1
   local every = tonumber(s.definition.every)
   call('DEL', key)
