@@ -14,6 +14,7 @@ from insightdesk.settings import get_settings
 from insightdesk.tenancy import confine_job
 from toril.telemetry.logs import JobLogs
 from toril.telemetry.prometheus import Metrics
+from toril.telemetry.tracing import Tracing
 
 __all__ = ["HIGH", "LOW", "MEDIUM", "Preset", "app", "declared_fields", "delivery_key", "serve_also"]
 
@@ -58,7 +59,7 @@ app = toril.Toril(
     name="insightdesk",
     middleware=[log_run, confine_job],
     metrics_minutes=METRICS_MINUTES,
-    telemetry=[JobLogs(), Metrics(queues=False)],
+    telemetry=[Tracing(), JobLogs(), Metrics(queues=False)],
 )
 
 

@@ -12,12 +12,15 @@ from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 import toril
 from toril.health import merged
 from toril.telemetry.prometheus import Metrics, QueueCollector, exposed
-from toril.telemetry.prometheus.metrics import MOST_NAMES, OTHER
+from toril.telemetry.prometheus.metrics import LONGEST_NAME, MOST_NAMES, OTHER
 
 
 def samples(text: str | None) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
@@ -163,13 +166,14 @@ async def test_a_lost_lock_and_a_dead_worker_s_job_are_counted(queue: toril.Queu
 
 async def test_names_that_others_choose_are_bounded(queue: toril.Queue) -> None:
     metrics = Metrics(queues=False)
+    await queue.add("n" * (LONGEST_NAME + 1))
     await queue.add_many([toril.NewJob(f"n{i}") for i in range(MOST_NAMES + 20)])
     async with working(queue, metrics):
-        await settled(queue, completed=MOST_NAMES + 20)
+        await settled(queue, completed=MOST_NAMES + 21)
         text = await metrics.exposition()
     names = {dict(labels)["job_name"] for (name, labels) in samples(text) if name == "toril_job_runs_total"}
     assert len(names) == MOST_NAMES + 1
-    assert of(text, "toril_job_runs_total", job_name=OTHER) == 20
+    assert of(text, "toril_job_runs_total", job_name=OTHER) == 21
 
 
 async def test_a_server_that_is_gone_is_told_and_harms_nothing() -> None:
@@ -273,6 +277,32 @@ def test_expositions_are_merged_into_one_that_parsers_read() -> None:
     assert len(samples(text)) == 6
     names = [line.split("{")[0] for line in text.splitlines() if line[0] != "#"]
     assert names == ["a_total"] * 4 + ["b"] * 2
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from("12"),
+        st.dictionaries(
+            st.text(st.characters(exclude_categories=["Cs"]), max_size=12), st.floats(-9, 9), max_size=3
+        ),
+        min_size=1,
+    )
+)
+def test_no_label_breaks_what_is_merged(told: dict[str, dict[str, float]]) -> None:
+    """Whoever adds jobs chooses what stands in labels."""
+    texts = {}
+    for process, values in told.items():
+        registry = CollectorRegistry()
+        gauge = Gauge("g", "G.", ["name"], registry=registry)
+        for name, value in values.items():
+            gauge.labels(name).set(value)
+        texts[process] = generate_latest(registry).decode()
+    expected = {
+        ("g", frozenset({("process", process), ("name", name)})): value
+        for process, values in told.items()
+        for name, value in values.items()
+    }
+    assert samples(merged(texts, "process")) == expected
 
 
 async def test_an_exposition_without_workers_is_one_too(queue: toril.Queue) -> None:

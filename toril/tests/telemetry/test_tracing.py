@@ -198,6 +198,18 @@ async def test_an_add_that_fails_is_told(
     assert added.status.status_code is StatusCode.ERROR
 
 
+def test_what_a_database_says_of_an_add_stays_out_of_its_span(
+    spans: InMemorySpanExporter, provider: TracerProvider
+) -> None:
+    """It quotes the parameters, and those are the jobs' data."""
+    with pytest.raises(OSError, match="secret"), Tracing(provider).sending("q", [toril.NewJob("x")]):
+        raise OSError("[parameters: secret]")
+    (added,) = kinds(spans, SpanKind.PRODUCER)
+    assert added.status.status_code is StatusCode.ERROR
+    assert (added.attributes or {})["error.type"] == "OSError"
+    assert "secret" not in added.to_json()
+
+
 async def test_what_is_not_followed_goes_the_same_way(queue: toril.Queue) -> None:
     """Without telemetry nothing is called around a run, and no context is written."""
     worker = toril.Worker(queue.name, lambda job: None, url=queue.url)

@@ -10,11 +10,11 @@ from sqlalchemy import delete, or_, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from insightdesk import outbox
 from insightdesk.accounts import passwords, repository
 from insightdesk.accounts.models import ApiToken, AuditEntry, Organization, Role, Scope, User
 from insightdesk.email.jobs import send_welcome
 from insightdesk.kit.errors import Forbidden, Invalid
-from toril import outbox
 
 
 @dataclass(frozen=True)

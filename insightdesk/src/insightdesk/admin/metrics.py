@@ -23,12 +23,15 @@ from toril.telemetry.prometheus.outbox import OutboxCollector
 
 __all__ = ["DeskMetrics"]
 
+FRESH = 30.0
+"""Seconds between two readings of the database: all open promises are counted."""
+
 
 class DeskCollector(Snapshot):
     """Reads the database, in one transaction."""
 
     def __init__(self) -> None:
-        super().__init__("helpdesk")
+        super().__init__("helpdesk", FRESH)
 
     async def read(self) -> Iterable[Metric]:
         """Read what is open, what is late, and who works."""

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from insightdesk import outbox
 from insightdesk.accounts import service as accounts
 from insightdesk.accounts.models import Role
 from insightdesk.accounts.service import Principal
@@ -16,7 +17,6 @@ from insightdesk.tickets import service as tickets
 from insightdesk.tickets.auto_close.jobs import auto_close_scan
 from insightdesk.tickets.models import Priority, TicketStatus
 from insightdesk.tickets.schemas import TicketInput, TicketPatch
-from toril import outbox
 
 __all__ = ["NEWCOMER", "UNKNOWN_TEMPLATE", "tell_history"]
 

@@ -14,6 +14,7 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from insightdesk import outbox
 from insightdesk.accounts import service as accounts
 from insightdesk.accounts.service import Principal
 from insightdesk.database import new_id
@@ -24,7 +25,6 @@ from insightdesk.kit.errors import Invalid
 from insightdesk.kit.outbound import TargetRefused, check_target
 from insightdesk.kit.webhooks import new_secret
 from insightdesk.settings import get_settings
-from toril import outbox
 
 __all__ = ["ALERT_JOB", "MAIL_TEMPLATE", "find_settings", "raise_alerts", "save_settings"]
 

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 import toril
+from insightdesk import outbox
 from insightdesk.accounts import service as accounts
 from insightdesk.accounts.service import Principal
 from insightdesk.database import new_id
@@ -22,7 +23,6 @@ from insightdesk.dead_letters.replaying import replay_job
 from insightdesk.dead_letters.repository import Group, Wanted
 from insightdesk.kit.errors import Conflict, NotFound
 from insightdesk.kit.redaction import HIDDEN
-from toril import outbox
 
 __all__ = [
     "Group",

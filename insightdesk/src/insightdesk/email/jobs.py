@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 import toril
+from insightdesk import outbox
 from insightdesk.database import transaction
 from insightdesk.email import gathering, producing
 from insightdesk.email.delivery import deliver
@@ -18,7 +19,6 @@ from insightdesk.email.kinds import NotificationKind
 from insightdesk.jobs import HIGH, LOW, app, delivery_key, serve_also
 from insightdesk.kit import clock
 from insightdesk.kit.redaction import Private
-from toril import outbox
 
 __all__ = [
     "deliver_mail",

@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 import toril
+from insightdesk import outbox
 from insightdesk.email import repository
 from insightdesk.email.composing import stage
 from insightdesk.email.jobs import deliver_mail, delivery_job
@@ -21,7 +22,6 @@ from insightdesk.email.states import ProviderStatus, statuses
 from insightdesk.email.suppressions import bare_address
 from insightdesk.kit.errors import Invalid, NotFound
 from insightdesk.settings import get_settings
-from toril import outbox
 
 __all__ = [
     "Channel",

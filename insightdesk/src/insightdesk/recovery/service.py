@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 
+from insightdesk import outbox
 from insightdesk.database import Database
 from insightdesk.jobs import app
-from toril import NewJob, outbox
+from toril import NewJob
 
 __all__ = ["LIMIT", "stage_lost"]
 

@@ -12,6 +12,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 import toril
+from insightdesk import outbox
 from insightdesk.accounts import service as accounts
 from insightdesk.accounts.models import Role
 from insightdesk.accounts.service import Principal
@@ -28,7 +29,6 @@ from insightdesk.retention import archive, queues, repository, sweep
 from insightdesk.retention.models import ErasureReceipt
 from insightdesk.retention.person import Person
 from insightdesk.tickets import erasure as tickets
-from toril import outbox
 
 _QUEUE = "cleanup"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy.ext.asyncio import AsyncSession
 
 import toril
-from toril import outbox
+from insightdesk import outbox
 
 
 async def rules_changed(session: AsyncSession, organization_id: str) -> None:

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from sqlalchemy.ext.asyncio import AsyncSession
 
 import toril
+from insightdesk import outbox
 from insightdesk.sla.models import SlaClock
-from toril import outbox
 
 HORIZON = timedelta(hours=24)
 """Only moments this near go to Valkey; the scan brings in the rest as they come near."""

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from insightdesk import outbox
 from insightdesk.email.jobs import send_ticket_notification
 from insightdesk.email.kinds import NotificationKind
 from insightdesk.realtime.jobs import notify_ticket
-from toril import outbox
 
 
 @dataclass(frozen=True)

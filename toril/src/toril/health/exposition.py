@@ -20,7 +20,7 @@ def merged(texts: Mapping[str, str], label: str) -> str:
     samples: dict[str, list[str]] = {}
     for value, text in texts.items():
         family = ""
-        for line in text.splitlines():
+        for line in text.split("\n"):  # a label may have what else is taken for the end of a line
             if line.startswith("#"):
                 family = line.split(" ", 3)[2]
                 known = heads.setdefault(family, [])

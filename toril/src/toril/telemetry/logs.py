@@ -13,6 +13,7 @@ from opentelemetry import trace
 from ..hooks import Telemetry
 from ..job import Json
 from ..record import Job
+from .reading import readable
 
 Event = MutableMapping[str, Any]
 """One entry, as structlog's processors have it."""
@@ -26,7 +27,7 @@ class JobLogs(Telemetry):
     async def running(self, job: Job, run: Callable[[], Awaitable[Json]]) -> Json:
         """Bind while the run goes on."""
         with structlog.contextvars.bound_contextvars(
-            queue=job.queue, job=job.name, job_id=job.id, attempt=job.attempts_made + 1
+            queue=job.queue, job=job.name, job_id=job.id, attempt=readable(lambda: job.attempts_made, 0) + 1
         ):
             return await run()
 

@@ -13,6 +13,7 @@ from ..hooks import Ending, Telemetry
 from ..job import Json
 from ..outcome import Cancelled
 from ..record import Job
+from .reading import readable
 
 _run: ContextVar[tuple[Job, Scope]] = ContextVar("toril_sentry_run")
 
@@ -55,7 +56,7 @@ class SentryReports(Telemetry):
             "id": job.id,
             "queue": job.queue,
             "name": job.name,
-            "attempt": job.attempts_made + 1,
+            "attempt": readable(lambda: job.attempts_made, 0) + 1,
             "worker": job.processed_by,
         }
         if self._payload:

@@ -18,11 +18,13 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode, Tracer, TracerProvider
 from opentelemetry.util.types import AttributeValue
 
+from ..errors import TorilError
 from ..failure import reason_of, trace_of
 from ..hooks import Sending, Telemetry
 from ..job import JobOptions, Json, NewJob
 from ..outcome import RateLimited, Retry, Snooze, WaitForChildren
 from ..record import Job
+from .reading import readable
 
 logger = logging.getLogger("toril")
 
@@ -61,7 +63,12 @@ class Tracing(Telemetry):
         own = {job.options.trace_context for job in jobs} - {None}
         links = [link for context in own if context is not None and (link := _link(context)) is not None]
         with self._tracer.start_as_current_span(
-            f"add {queue}", kind=SpanKind.PRODUCER, attributes=attributes, links=links
+            f"add {queue}",
+            kind=SpanKind.PRODUCER,
+            attributes=attributes,
+            links=links,
+            record_exception=False,
+            set_status_on_exception=False,
         ) as span:
 
             def added(made: Sequence[Job]) -> None:
@@ -70,18 +77,23 @@ class Tracing(Telemetry):
 
             carrier: dict[str, str] = {}
             propagate.inject(carrier)
-            yield Sending(_with_context(jobs, json.dumps(carrier)) if carrier else jobs, added)
+            try:
+                yield Sending(_with_context(jobs, json.dumps(carrier)) if carrier else jobs, added)
+            except BaseException as error:
+                # A database's error quotes what was to be written, the jobs' data among it.
+                _fail(span, error, with_text=isinstance(error, TorilError))
+                raise
 
     async def running(self, job: Job, run: Callable[[], Awaitable[Json]]) -> Json:
         """Make the consumer's span."""
-        written = job.options.trace_context
+        written = readable(lambda: job.options.trace_context, None)
         creation = None if written is None else _extract(written, job)
         link = None if written is None else _link(written)
         attributes = _about(job.queue, "process", "process")
         attributes |= {
             "messaging.message.id": job.id,
             "bullmq.job.name": job.name,
-            "bullmq.job.attempts.made": job.attempts_made,
+            "bullmq.job.attempts.made": readable(lambda: job.attempts_made, 0),
         }
         if job.processed_by is not None:
             attributes["messaging.client.id"] = job.processed_by
@@ -161,14 +173,17 @@ def _link(written: str) -> Link | None:
     return Link(context) if context.is_valid else None
 
 
-def _fail(span: Span, error: BaseException) -> None:
+def _fail(span: Span, error: BaseException, *, with_text: bool = True) -> None:
     kind = type(error)
     name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+    span.set_attribute("error.type", name)
+    if not with_text:
+        span.set_status(Status(StatusCode.ERROR))
+        return
     reason = reason_of(error)
     # Not by `record_exception`, which would ask a handler's own class for its text and may get anything.
     span.add_event(
         "exception",
         {"exception.type": name, "exception.message": reason, "exception.stacktrace": trace_of(error)},
     )
-    span.set_attribute("error.type", name)
     span.set_status(Status(StatusCode.ERROR, reason))

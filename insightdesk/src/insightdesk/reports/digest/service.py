@@ -12,6 +12,7 @@ from datetime import date, datetime, timedelta
 from sqlalchemy.ext.asyncio import AsyncSession
 
 import toril
+from insightdesk import outbox
 from insightdesk.accounts import service as accounts
 from insightdesk.accounts.models import Role
 from insightdesk.email import preferences
@@ -23,7 +24,6 @@ from insightdesk.reports.digest import repository
 from insightdesk.reports.digest.repository import OldTicket
 from insightdesk.reports.local_runs.repository import Run
 from insightdesk.settings import get_settings
-from toril import outbox
 
 TEMPLATE = "daily_digest"
 

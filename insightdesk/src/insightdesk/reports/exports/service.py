@@ -8,6 +8,7 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from insightdesk import outbox
 from insightdesk.accounts import service as accounts
 from insightdesk.accounts.models import Role
 from insightdesk.accounts.service import Principal
@@ -20,7 +21,6 @@ from insightdesk.reports.exports.jobs import collect_files, export_report
 from insightdesk.reports.exports.models import Export
 from insightdesk.reports.exports.recovery import job_id_of, job_of, recover
 from insightdesk.reports.exports.schemas import ExportInput
-from toril import outbox
 
 __all__ = [
     "MAX_UNFINISHED",

@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from sqlalchemy.ext.asyncio import AsyncSession
 
 import toril
+from insightdesk import outbox
 from insightdesk.accounts import service as accounts
 from insightdesk.accounts.models import Role
 from insightdesk.email import preferences
@@ -19,7 +20,6 @@ from insightdesk.reports.local_runs.repository import Run
 from insightdesk.settings import get_settings
 from insightdesk.sla import service as sla
 from insightdesk.sla.service import Attainment
-from toril import outbox
 
 TEMPLATE = "weekly_report"
 

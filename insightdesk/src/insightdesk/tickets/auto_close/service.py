@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from insightdesk import outbox
 from insightdesk.accounts import service as accounts
 from insightdesk.accounts.service import Principal
 from insightdesk.database import Database
@@ -21,7 +22,6 @@ from insightdesk.tickets.auto_close import repository
 from insightdesk.tickets.auto_close.models import DEFAULT_AFTER_DAYS, LateReply
 from insightdesk.tickets.auto_close.repository import Touched
 from insightdesk.tickets.notices import Notice
-from toril import outbox
 
 REASON = "auto_closed_after_resolution"
 """Why a ticket was closed, as the brief names it."""

@@ -11,6 +11,7 @@ from ...hooks import Ending, Telemetry, WorkerView
 from ...job import Json
 from ...queue import Queue
 from ...record import Job
+from ..reading import readable
 from .lag import LagProbe
 from .queues import QueueCollector, QueueReader
 from .snapshots import Snapshot, Ups, exposed
@@ -22,7 +23,9 @@ WAIT_BUCKETS = (0.005, 0.025, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600
 """Seconds: a queue that is behind is so by hours."""
 LAG_BUCKETS = (0.001, 0.005, 0.025, 0.1, 0.5, 1.0, 5.0, 30.0)
 MOST_NAMES = 100
-"""Names of jobs that have series of their own in each queue; further ones share that of `OTHER`."""
+LONGEST_NAME = 200
+"""Names of jobs that have series of their own in each queue, and how long they may be; further and longer
+ones share those of `OTHER`."""
 OTHER = "_other"
 
 
@@ -86,11 +89,9 @@ class Metrics(Telemetry):
     async def running(self, job: Job, run: Callable[[], Awaitable[Json]]) -> Json:
         """Time a run."""
         labels = (job.queue, self._label(job))
-        begun = job.processed_on
-        if job.attempts_started == 1 and begun is not None and (added := job.timestamp) is not None:
-            self._wait_time.labels(*labels).observe(
-                max(0.0, (begun - added).total_seconds() - job.options.delay)
-            )
+        waited = readable(lambda: _waited(job), None)
+        if waited is not None:
+            self._wait_time.labels(*labels).observe(waited)
         start = time.perf_counter()
         try:
             return await run()
@@ -110,7 +111,7 @@ class Metrics(Telemetry):
         known = self._names.setdefault(job.queue, set())
         name = job.name
         if name not in known:
-            if len(known) >= MOST_NAMES:
+            if len(known) >= MOST_NAMES or len(name) > LONGEST_NAME:
                 return OTHER
             known.add(name)
         return name
@@ -118,3 +119,11 @@ class Metrics(Telemetry):
     def _queues(self) -> Iterable[QueueReader]:
         queues = (each.queue for each in self._workers if each.is_running)
         return [queue for queue in queues if isinstance(queue, Queue)]
+
+
+def _waited(job: Job) -> float | None:
+    """Seconds for which a job could have run before its first run began; None for later runs."""
+    begun, added = job.processed_on, job.timestamp
+    if job.attempts_started != 1 or begun is None or added is None:
+        return None
+    return max(0.0, (begun - added).total_seconds() - job.options.delay)

@@ -10,10 +10,10 @@ from typing import Protocol
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
-from ...errors import InvalidPayload
 from ...job import JobState
 from ...queue.observing import Metrics
 from ...record import Job
+from ..reading import readable
 from .snapshots import FRESH, Snapshot
 
 
@@ -91,12 +91,9 @@ def runnable_since(job: Job) -> float:
     A retry counts from its last run: what its backoff was, the job does not tell. One that cannot be read
     counts from now on.
     """
-    try:
-        added = job.timestamp
-        begun = job.processed_on
-        delay = job.options.delay
-    except InvalidPayload:
-        return time.time()
+    delay = readable(lambda: job.options.delay, 0.0)
+    added = readable(lambda: job.timestamp, None)
+    begun = readable(lambda: job.processed_on, None)
     if begun is not None:
         return begun.timestamp()
     return time.time() if added is None else added.timestamp() + delay
