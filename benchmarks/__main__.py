@@ -88,12 +88,24 @@ def options() -> argparse.Namespace:
     parser.add_argument("--sides", default=",".join(SIDES), help="sides, by key")
     parser.add_argument("--runs", type=int, help="runs of each side, at the most")
     parser.add_argument("--out", type=Path, help="where the JSON file is written")
+    parser.add_argument("--redo", type=Path, help="a record in which the chosen scenarios are measured again")
     parser.add_argument("--list", action="store_true", help="list the keys and end")
     given = parser.parse_args()
     for name, known in (("only", SCENARIOS), ("sides", SIDES)):
         if unknown := set(getattr(given, name).split(",")) - set(known):
             parser.error(f"--{name}: unknown {', '.join(sorted(unknown))}; known are {', '.join(known)}")
     return given
+
+
+def opened(given: argparse.Namespace) -> Record:
+    """The record that is written: a new one, or an old one without what is measured again."""
+    if given.redo is None:
+        record = Record.begin("quick" if given.quick else "full")
+        record.server = server_version()
+        return record
+    record = Record.read(given.redo)
+    record.forget(given.only.split(","))
+    return record
 
 
 def limited(scenario: Scenario, runs: int | None) -> Scenario:
@@ -111,16 +123,15 @@ def main() -> int:
         print("\n".join([f"{key:22}{scenario.title}" for key, scenario in SCENARIOS.items()]))
         return 0
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
-    mode = "quick" if given.quick else "full"
+    record = opened(given)
     chosen = [limited(SCENARIOS[key], given.runs) for key in SCENARIOS if key in given.only.split(",")]
     sides = [key for key in SIDES if key in given.sides.split(",")]
-    record = Record.begin(mode)
-    record.server = server_version()
-    out = given.out or OUT / f"{mode}-{time.strftime('%Y%m%d-%H%M%S')}.json"
+    quick = record.mode == "quick"
+    out = given.out or given.redo or OUT / f"{record.mode}-{time.strftime('%Y%m%d-%H%M%S')}.json"
     out.parent.mkdir(parents=True, exist_ok=True)
-    total = sum(len(turns(scenario, sides, given.quick)) for scenario in chosen)
+    total = sum(len(turns(scenario, sides, quick)) for scenario in chosen)
     bar = Bar(console, total)
-    with bar.progress, Stage(given.quick, bar.tell) as stage:
+    with bar.progress, Stage(quick, bar.tell) as stage:
         for key in list(sides):
             bar.tell(f"installing {SIDES[key].title}")
             try:
@@ -138,7 +149,7 @@ def main() -> int:
     verdicts = [row[-1] for row in rows]
     counts = ", ".join(f"{verdicts.count(verdict.value)} {verdict.value}" for verdict in Verdict)
     console.print(
-        f"{counts}; {mode} mode, {record.machine}, Python {record.python}, load {record.load:g};"
+        f"{counts}; {record.mode} mode, {record.machine}, Python {record.python}, load {record.load:g};"
         f" written to {out}"
     )
     return any(figure.error and figure.side == "toril" for figure in record.figures)

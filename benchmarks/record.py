@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import statistics
+from collections.abc import Collection
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -56,6 +57,7 @@ class Record(msgspec.Struct):
         server: The Valkey's name and version.
         versions: Those of the sides, by key.
         figures: What was measured.
+        redone: Scenarios that were measured again later, by themselves, since something had disturbed them.
     """
 
     mode: str
@@ -66,6 +68,7 @@ class Record(msgspec.Struct):
     server: str = ""
     versions: dict[str, str] = msgspec.field(default_factory=dict)
     figures: list[Figure] = msgspec.field(default_factory=list)
+    redone: list[str] = msgspec.field(default_factory=list)
 
     @classmethod
     def begin(cls, mode: str) -> Record:
@@ -90,6 +93,11 @@ class Record(msgspec.Struct):
         draft = path.with_suffix(".part")
         draft.write_bytes(msgspec.json.format(msgspec.json.encode(self), indent=1) + b"\n")
         draft.replace(path)
+
+    def forget(self, scenarios: Collection[str]) -> None:
+        """Forget what was measured of these scenarios: they are measured again."""
+        self.figures = [figure for figure in self.figures if figure.scenario not in scenarios]
+        self.redone = sorted({*self.redone, *scenarios})
 
     def figure(self, scenario: str, side: str) -> Figure | None:
         """What was measured of a side, or None."""

@@ -44,9 +44,14 @@ def between(text: str, inner: str) -> str:
 
 def conditions(record: Record) -> str:
     """Where and when it was measured."""
+    again = [scenario.title for scenario in SCENARIOS if scenario.key in record.redone]
+    disturbed = (
+        f" Measured again later, since other work had disturbed it: {', '.join(again)}." if again else ""
+    )
     return (
         f"Measured on {record.at[:10]} in the {record.mode} mode on {record.machine}, Python {record.python}"
         f"{f', {record.server}' if record.server else ''}; load average {record.load:g} when it began."
+        f"{disturbed}"
     )
 
 

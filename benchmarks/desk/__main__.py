@@ -66,6 +66,8 @@ def main() -> None:
     given = parser.parse_args()
     sizes = Sizes(given.organizations, given.few, given.tickets, given.messages, given.exported)
     results = Results()
+    if given.data_dir is not None:
+        given.data_dir.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory(prefix="large-desk-", dir=given.data_dir) as folder,
         toril.embedded() as valkey_url,

@@ -14,7 +14,7 @@ from benchmarks.campaign import turns
 from benchmarks.goals import Bound, Ratio, Verdict
 from benchmarks.labs.limit import commands_of_scripts
 from benchmarks.record import Record
-from benchmarks.report import BEGIN, END, RECORD, NoMarkers, between, write
+from benchmarks.report import BEGIN, END, RECORD, NoMarkers, between, conditions, write
 from benchmarks.scenarios import BY_KEY, SCENARIOS
 from benchmarks.sides import ALL, PYTHON_PEERS, SIDES, TORIL
 
@@ -32,6 +32,20 @@ def record(**rates: float) -> Record:
 
 def peers(rate: float) -> dict[str, float]:
     return {key.replace("-", "_"): rate for key in PYTHON_PEERS}
+
+
+def test_what_is_measured_again_takes_the_place_of_the_old_figures_and_is_told() -> None:
+    found = record(toril=1.0, bullmq=1.0)
+    found.add("outbox", TORIL, {"rate": 1.0})
+    assert "again" not in conditions(found)
+    found.forget(["outbox"])
+    found.add("outbox", TORIL, {"rate": 2.0})
+    assert [(each.scenario, each.side) for each in found.figures if each.side == TORIL] == [
+        ("noop-50", TORIL),
+        ("outbox", TORIL),
+    ]
+    assert found.figures[-1].measures == {"rate": [2.0]}
+    assert "since other work had disturbed it: outbox relay." in conditions(found)
 
 
 def test_every_scenario_of_the_goals_is_there_with_its_goal() -> None:

@@ -95,6 +95,12 @@ def test_no_cell_of_an_xlsx_is_a_formula_or_a_link(tmp_path: Path) -> None:
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["a.xlsx"]
 
 
+def test_the_columns_of_an_xlsx_are_wide_enough_for_their_heads_and_moments(tmp_path: Path) -> None:
+    made = sheet(write(ExportFormat.XLSX, tmp_path / "a.xlsx", [(1, "Printer", NOW, 0.5)]))
+    (created,) = re.findall(r'<col min="3" max="3" width="([\d.]+)"', made)
+    assert float(created) >= len("Created (Europe/Berlin)") + 2
+
+
 def test_an_xlsx_goes_on_on_a_further_sheet(tmp_path: Path) -> None:
     writer = XlsxWriter(tmp_path / "a.xlsx", HEADING, COLUMNS, max_rows=11)
     writer.write([(number, "x", None, None) for number in range(25)])

@@ -17,6 +17,10 @@ MAX_ROWS = 1_048_576
 """Rows of a sheet, its head included; what is beyond goes to a further sheet."""
 MAX_TEXT = 32_767
 """Characters of a cell."""
+MOMENT_WIDTH = 19
+"""Characters of a moment; a narrower column shows it as ###."""
+FILTER_MARK = 2
+"""Characters that the filter's arrow covers of a head."""
 
 
 class XlsxWriter:
@@ -82,11 +86,12 @@ class XlsxWriter:
         title = self._heading.title if self._sheets == 1 else f"{self._heading.title} {self._sheets}"
         sheet = self._book.add_worksheet(title)
         for place, column in enumerate(self._columns):
-            sheet.set_column(place, place, column.width + 2, self._kinds[column.kind])
-        sheet.freeze_panes(1, 0)
-        for place, column in enumerate(self._columns):
             zone = f" ({self._heading.zone})" if column.kind is Kind.MOMENT else ""
-            sheet.write_string(0, place, column.name + zone, self._head)
+            head = column.name + zone
+            width = max(column.width, len(head) + FILTER_MARK, MOMENT_WIDTH if zone else 0) + 2
+            sheet.set_column(place, place, width, self._kinds[column.kind])
+            sheet.write_string(0, place, head, self._head)
+        sheet.freeze_panes(1, 0)
         self._next = 1
         return sheet
 
