@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 
 import httpx
 import pytest
@@ -56,9 +57,10 @@ async def test_every_page_has_a_strict_policy_and_no_inline_script_or_style(
         assert "https://" not in answer.text
 
 
-async def test_the_overview_counts_and_links_the_queues(browser: Browser, queue: toril.Queue) -> None:
+async def test_the_overview_counts_and_links_the_queues(browsing: Browsing, queue: toril.Queue) -> None:
     await queue.add_many([toril.NewJob("a") for _ in range(1200)])
-    page = Texts(await browser.see("/"))
+    async with browsing() as browser:
+        page = Texts(await browser.see("/"))
     assert queue.name in page
     assert "1,200" in page
     assert f"/queues/{queue.name}" in {attributes.get("href") for _, attributes in page.tags}
@@ -97,6 +99,32 @@ async def test_a_search_finds_by_payload_name_error_and_id(browser: Browser, que
     assert "1 found" in await found("failed", 'error~"NO ROOM"')
     assert f"Job {jobs[3].id} welcome has this id" in await found("failed", jobs[3].id)
     assert "needs a number" in await found("failed", "attempts>x")
+
+
+async def test_a_search_through_all_states_goes_on_where_it_was(
+    browser: Browser, queue: toril.Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("toril.inspection.scan.SECONDS", 0.0)
+    await fail(queue, "x", {"userId": "u1"})
+    await queue.add_many([toril.NewJob("x", {"userId": f"u{n % 300}"}) for n in range(600)])
+    await queue.add("x", {"userId": "u1"}, delay=600)
+    link: str | None = f"/queues/{queue.name}/jobs?state=any&q=data.userId%3Du1"
+    seen: list[str] = []
+    looked = []
+    while link is not None:
+        page = Texts(await browser.see(link))
+        seen += [
+            a["class"] or ""
+            for tag, a in page.tags
+            if tag == "span" and "tag" in (a.get("class") or "").split()
+        ]
+        looked += re.findall(r"looked at (\d+) of 602", " ".join(page.seen))
+        link = next((a["href"] for tag, a in page.tags if tag == "a" and a.get("rel") == "next"), None)
+    assert seen == ["tag failed", "tag waiting", "tag waiting", "tag delayed"]
+    assert looked == sorted(looked, key=int)
+    assert looked[-1] == "602"
+    assert "needs a number" in Texts(await browser.see(f"/queues/{queue.name}/jobs?state=any&q=attempts%3Ex"))
+    assert "Type what to look for" in Texts(await browser.see(f"/queues/{queue.name}/jobs?state=any"))
 
 
 async def test_a_long_search_tells_how_far_it_has_looked(
@@ -232,7 +260,7 @@ async def test_workers_show_what_they_run(browser: Browser, queue: toril.Queue) 
     await task
     assert "w-1" in page
     assert f"long {job.id}" in page
-    assert "1 workers run 1 jobs" in page
+    assert "1 runs 1 job" in page
 
 
 async def test_names_of_any_kind_have_pages(valkey_url: str, queue_name: str) -> None:

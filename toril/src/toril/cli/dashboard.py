@@ -33,7 +33,9 @@ def dashboard(
     """
     try:
         from ..web.serving import serve
-    except ImportError:
+    except ModuleNotFoundError as error:
+        if error.name not in {"starlette", "jinja2", "uvicorn"}:
+            raise
         sys.exit("toril: the dashboard needs its extra: pip install 'toril[web]'")
     login = os.environ.get(LOGIN, "")
     if login and not all(login.partition(":")):

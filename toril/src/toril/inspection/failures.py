@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +18,8 @@ from .scan import pages
 
 LOOKED = 5000
 """How many failed jobs are gathered at the most."""
+SECONDS = 0.1
+"""How long failed jobs are looked at."""
 _FIELDS = ("name", "failedReason", "stacktrace", "finishedOn")
 
 
@@ -53,8 +56,9 @@ class Failures:
     total: int
 
 
-async def gather_failures(queue: Queue, look: int = LOOKED) -> Failures:
-    """Gather the newest failed jobs of a queue by kind."""
+async def gather_failures(queue: Queue, seconds: float = SECONDS) -> Failures:
+    """Gather the newest failed jobs of a queue by kind, as many as that time allows; 5,000 at the most."""
+    ends = time.monotonic() + seconds
     total = (await queue.get_job_counts())["failed"]
     groups: dict[str, Group] = {}
     looked = 0
@@ -62,7 +66,7 @@ async def gather_failures(queue: Queue, look: int = LOOKED) -> Failures:
         looked += seen
         for job in jobs:
             _gather(groups, job)
-        if not seen or looked >= look:
+        if not seen or looked >= LOOKED or time.monotonic() > ends:
             break
     return Failures(sorted(groups.values(), key=lambda group: -len(group.ids)), looked, max(total, looked))
 
@@ -87,13 +91,11 @@ def last_trace(raw: bytes) -> str:
     """The newest of a job's stack traces; `raw` is a JSON list of them whose beginning may be missing."""
     text = raw.decode("utf-8", "replace")
     if not text.startswith("["):
-        # It begins in the middle of a text: take what stands behind the last quote that opens one.
-        place = text.rfind('","')
-        text = "[" + (text[place + 2 :] if place >= 0 else '"' + text.lstrip("\\"))
-    for attempt in (text, "[" + '"' + text[2:]):
-        try:
-            traces = msgspec.json.decode(attempt, type=list[str])
-        except msgspec.DecodeError:
-            continue
-        return traces[-1] if traces else ""
-    return ""
+        # It begins in the middle of a text, perhaps of an escape in it.
+        between = text.rfind('","')
+        text = "[" + text[between + 2 :] if between >= 0 else '["' + text.partition("\\n")[2]
+    try:
+        traces = msgspec.json.decode(text, type=list[str])
+    except msgspec.DecodeError:
+        return ""
+    return traces[-1] if traces else ""

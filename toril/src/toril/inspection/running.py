@@ -10,6 +10,8 @@ from ..errors import InvalidPayload
 from ..job import JobState
 from ..queue import Queue
 from ..queue.observing import WorkerInfo
+from ..storage.cards import WorkerCard
+from ..storage.inspection import InspectionStore
 from .scan import pages
 
 LOOKED = 1000
@@ -34,25 +36,37 @@ class WorkerState:
     Attributes:
         name: What it is called.
         connections: Its connections; none if jobs say that it runs them and it is not connected.
+        card: What it tells of itself; None of Node's workers.
         jobs: What it runs.
     """
 
     name: str
     connections: list[WorkerInfo] = field(default_factory=list)
+    card: WorkerCard | None = None
     jobs: list[Running] = field(default_factory=list)
 
     @property
     def host(self) -> str:
-        """The address that it is connected from, without the port; empty if it is not connected."""
+        """Its host's name, or the address that it is connected from; empty if neither is known."""
+        if self.card is not None:
+            return self.card.host
         return self.connections[0].address.rpartition(":")[0] if self.connections else ""
+
+    @property
+    def process(self) -> int | None:
+        """The id of its process there; None if it does not tell."""
+        return None if self.card is None else self.card.process
 
 
 async def workers_of(queue: Queue) -> Sequence[WorkerState]:
-    """The workers of a queue by name, and what each runs now."""
+    """The workers of a queue by their processes, and what each runs now."""
     states: dict[str, WorkerState] = {}
     for info in await queue.workers():
         name = info.name or "(without a name)"
         states.setdefault(name, WorkerState(name)).connections.append(info)
+    for card in await InspectionStore(queue.store.connection, queue.store.keys).cards():
+        if card.name in states:
+            states[card.name].card = card
     looked = 0
     async for seen, jobs in pages(queue, JobState.ACTIVE, 0, ascending=True, fields=_FIELDS):
         for job in jobs:
@@ -65,4 +79,4 @@ async def workers_of(queue: Queue) -> Sequence[WorkerState]:
         looked += seen
         if not seen or looked >= LOOKED:
             break
-    return sorted(states.values(), key=lambda state: (-len(state.jobs), state.name))
+    return sorted(states.values(), key=lambda state: (state.host, state.process or 0, state.name))

@@ -9,6 +9,7 @@ import msgspec
 
 from . import scripts
 from .bulk import STATES
+from .cards import WorkerCard
 from .channel import Reply
 from .connection import Connection
 from .jobs import Fields, pair
@@ -121,6 +122,12 @@ class InspectionStore:
         """Read the minutes since a time: ms of each one's begin and what was written down."""
         entries = await self._connection.call("XRANGE", self._keys.history, since_ms, "+")
         return [(int(entry_id.partition(b"-")[0]), flat[1]) for entry_id, flat in entries]
+
+    async def cards(self) -> list[WorkerCard]:
+        """What toril's workers tell of themselves; of those that are gone too, for a while."""
+        found = pair(await self._connection.call("HGETALL", self._keys.cards))
+        cards = [WorkerCard.decode(raw) for raw in found.values()]
+        return [card for card in cards if card is not None]
 
     async def log_length(self, job_id: str) -> int:
         """How many lines a job's log has."""

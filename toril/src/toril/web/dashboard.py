@@ -35,9 +35,9 @@ _HEADERS = [
 class Dashboard:
     """The dashboard, to be served by itself or mounted: `app.mount("/jobs", Dashboard(authorize=…))`.
 
-    It begins to watch the queues with the first request. Under a host application close it when that
-    ends, by `async with dashboard:` in the host's lifespan, or by `await dashboard.close()`; served by
-    itself it follows the server's lifespan.
+    It begins to watch the queues when it is entered, else with the first request. Under a host
+    application enter it in the host's lifespan, by `async with dashboard:`, or close it by
+    `await dashboard.close()`; served by itself it follows the server's lifespan.
 
     Args:
         url: The server; by default the environment's TORIL_URL, else `valkey://127.0.0.1:6379/0`.
@@ -127,6 +127,7 @@ class Dashboard:
         await self._site.registry.close()
 
     async def __aenter__(self) -> Self:
+        self._site.watch.start()
         return self
 
     async def __aexit__(

@@ -23,7 +23,7 @@ def overview(watched: Sequence[Watched]) -> dict[str, str]:
     """All queues' numbers, for the overview."""
     values: dict[str, str] = {}
     for each in watched:
-        values |= {f"{each.queue.name}\0{key}": value for key, value in row(each).items()}
+        values |= {f"{each.queue.name}:{key}": value for key, value in row(each).items()}
     return values | totals(watched)
 
 

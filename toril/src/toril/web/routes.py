@@ -11,7 +11,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from ..errors import ConnectionFailed, InvalidOption, ServerRefused
+from ..errors import ConnectionFailed, InvalidOption, JobNotFound, ServerRefused, TorilError
 from .access import is_known_host, settled
 from .pages import act, events, failures, job, jobs, overview, queue, schedulers, workers
 from .site import Site
@@ -76,7 +76,11 @@ def guarded(page: Page) -> Callable[[Request], Awaitable[Response]]:
             return visit.render("error.html", 403, heading="Refused", text=str(error))
         except InvalidOption as error:
             return visit.render("error.html", 400, heading="That cannot be meant", text=str(error))
+        except JobNotFound as error:
+            return visit.render("error.html", 404, heading="Not there", text=str(error))
         except (ConnectionFailed, ServerRefused) as error:
             return visit.render("error.html", 503, heading="The server does not answer", text=str(error))
+        except TorilError as error:
+            return visit.render("error.html", 500, heading="That cannot be shown", text=str(error))
 
     return endpoint

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
+import contextlib
 import hmac
+import signal
+import socket
 import sys
-from collections.abc import Collection, Sequence
-from types import FrameType
+from collections.abc import Collection, Generator, Sequence
 
 import uvicorn
 from starlette.requests import Request
@@ -44,17 +47,30 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._dashboard = dashboard
 
-    async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
-        await super().startup(sockets)  # type: ignore[arg-type]
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
         for server in self.servers:
-            for socket in server.sockets:
-                host, port, *_ = socket.getsockname()
+            for each in server.sockets:
+                host, port, *_ = each.getsockname()
                 shown = f"[{host}]" if ":" in host else host
                 print(f"dashboard: http://{shown}:{port}/", file=sys.stderr, flush=True)
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        # uvicorn's own way raises them again at the end, and the command would seem to have been killed.
+        loop = asyncio.get_running_loop()
+        numbers = (signal.SIGINT, signal.SIGTERM)
+        for number in numbers:
+            loop.add_signal_handler(number, self._stop, number)
+        try:
+            yield
+        finally:
+            for number in numbers:
+                loop.remove_signal_handler(number)
+
+    def _stop(self, number: int) -> None:
         self._dashboard.end_streams()
-        super().handle_exit(sig, frame)
+        self.handle_exit(number, None)
 
 
 async def serve(

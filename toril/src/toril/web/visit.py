@@ -134,7 +134,9 @@ class Visit:
     def render(self, template: str, status: int = 200, **context: object) -> Response:
         """Make a page."""
         theme = self.request.cookies.get(THEME_COOKIE, "")
-        told = unquote(self.request.cookies.get(TOLD_COOKIE, ""))
+        # A script that looks at the page again takes nothing away from the page that is to come.
+        is_seen = self.request.headers.get("sec-fetch-dest", "document") == "document"
+        told = unquote(self.request.cookies.get(TOLD_COOKIE, "")) if is_seen else ""
         page = self.site.templates.get_template(template).render(
             site=self.site,
             links=self.links,

@@ -68,12 +68,10 @@ class Watched:
         return mean_flow(self.recent, SMOOTH)
 
     async def look(self, keep: bool) -> None:
-        """Survey the queue, unless somebody is doing so: then wait for that."""
-        if self.lock.locked():
-            async with self.lock:
-                return
+        """Survey the queue, unless that was done just now."""
         async with self.lock:
-            await self._look(keep)
+            if time.monotonic() - self.looked > FRESH:
+                await self._look(keep)
 
     async def _look(self, keep: bool) -> None:
         survey = await self.surveyor.survey()
@@ -129,8 +127,7 @@ class Watch:
         if found is None:
             queue = self._registry.queue(name)
             found = self._watched[name] = Watched(queue, Surveyor(queue), Historian(queue))
-        if time.monotonic() - found.looked > FRESH:
-            await found.look(self._keep)
+        await found.look(self._keep)
         return found
 
     async def all(self) -> list[Watched]:
@@ -169,13 +166,7 @@ class Watch:
         names = await self._registry.names()
         for gone in self._watched.keys() - set(names):
             del self._watched[gone]
-        gate = asyncio.Semaphore(AT_ONCE)
-
-        async def one(name: str) -> Watched:
-            async with gate:
-                return await self.watched(name)
-
-        everything = await asyncio.gather(*(one(name) for name in names))
+        everything = await self.all()
         by_name = {watched.queue.name: watched for watched in everything}
         jobs = 0
         for topic in self._streams.topics:

@@ -34,16 +34,20 @@ def duration(seconds: float | None) -> str:
     if seconds is None or not math.isfinite(seconds):
         return NOTHING
     if seconds < 0.01:
-        return f"{seconds * 1000:.1f} ms" if seconds else "0 s"
+        return f"{_short(seconds * 1000)} ms" if seconds else "0 s"
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"
     if seconds < 60:
-        return f"{seconds:.1f} s" if seconds < 9.95 else f"{seconds:.0f} s"
+        return f"{_short(seconds)} s"
     if seconds < 3600:
-        return f"{seconds // 60:.0f} min" if seconds >= 600 else f"{seconds / 60:.1f} min"
+        return f"{_short(seconds / 60)} min"
     if seconds < 86400:
         return f"{seconds // 3600:.0f} h {seconds % 3600 // 60:02.0f} min"
     return f"{seconds // 86400:,.0f} d {seconds % 86400 // 3600:.0f} h"
+
+
+def _short(value: float) -> str:
+    return f"{value:.1f}".removesuffix(".0") if value < 9.95 else f"{value:.0f}"
 
 
 def ago(at: datetime | None, now: datetime) -> str:

@@ -6,12 +6,10 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from ...inspection.failures import Group, gather_failures
+from ...inspection.failures import LOOKED, SECONDS, Group, gather_failures
 from .. import words
 from ..redaction import Place
 from ..visit import Visit, encoded
-
-MOST_IDS = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +36,11 @@ async def show(visit: Visit) -> Response:
     """The kinds of failure of one queue, or of all."""
     wanted = visit.asked("queue")
     names = [(await visit.queue(wanted)).name] if wanted else await visit.site.registry.names()
-    budget = max(250, 5000 // max(1, len(names)))
+    seconds = SECONDS / max(1, len(names))
     shown: list[Shown] = []
     looked: list[Looked] = []
     for name in names:
-        failures = await gather_failures(visit.site.registry.queue(name), budget)
+        failures = await gather_failures(visit.site.registry.queue(name), seconds)
         if failures.total:
             looked.append(Looked(name, failures.looked, failures.total))
         shown += [_shown(visit, name, group) for group in failures.groups]
@@ -60,4 +58,4 @@ async def show(visit: Visit) -> Response:
 def _shown(visit: Visit, queue: str, group: Group) -> Shown:
     place = Place(queue, group.kind.name, "error")
     reason = words.cut(str(visit.site.redact(group.reason, place)), 400)
-    return Shown(queue, group, reason, encoded(group.ids[:MOST_IDS]), group.ids[:3])
+    return Shown(queue, group, reason, encoded(group.ids[:LOOKED]), group.ids[:3])

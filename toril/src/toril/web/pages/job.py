@@ -21,7 +21,7 @@ from ...storage.inspection import InspectionStore
 from .. import words
 from ..redaction import Part
 from ..verbs import verbs_of
-from ..visit import NotThere, Visit
+from ..visit import NotThere, Visit, encoded
 
 ENDED = frozenset({JobState.COMPLETED, JobState.FAILED})
 LINES = 500
@@ -70,6 +70,7 @@ async def show(visit: Visit) -> Response:
         "job.html",
         queue=queue.name,
         job=job,
+        ids=encoded([job.id]),
         state=state,
         verbs=verbs_of(state),
         error=visit.error_of(job),

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from ...errors import InvalidOption, InvalidPayload
 from ...inspection.query import Query
-from ...inspection.scan import Found, search
+from ...inspection.scan import EVERYWHERE, Found, FoundEverywhere, Place, search, search_everywhere
 from ...job import JobState
 from ...queue import Queue
 from ...record import Job
@@ -18,6 +18,8 @@ from ..verbs import verbs_of
 from ..visit import NotThere, Visit, encoded
 
 PAGE = 50
+ANY = "any"
+"""What an address calls a search through all states."""
 NEXT_FIRST = frozenset({JobState.WAITING, JobState.PRIORITIZED, JobState.DELAYED})
 """States whose lists begin with the job that runs next; of the others the newest comes first."""
 
@@ -33,6 +35,7 @@ class Row:
     attempts: str
     at: datetime | None
     note: str
+    state: JobState | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,8 @@ def state_of(text: str) -> JobState:
 
 async def show(visit: Visit) -> Response:
     """A page of jobs."""
+    if visit.asked("state") == ANY:
+        return await _everywhere(visit)
     queue = await visit.queue()
     state = state_of(visit.asked("state", "waiting"))
     text = visit.asked("q").strip()
@@ -87,6 +92,7 @@ async def show(visit: Visit) -> Response:
         text=text,
         problem=problem,
         exact=None if exact is None else row(visit, exact, None),
+        anywhere=visit.links.jobs(queue.name, ANY, q=text),
         rows=[row(visit, job, state) for job in found.jobs],
         ids=encoded([job.id for job in found.jobs]),
         found=found,
@@ -94,6 +100,42 @@ async def show(visit: Visit) -> Response:
         searching=bool(query),
         verbs=verbs_of(state),
         next_first=state in NEXT_FIRST,
+    )
+
+
+async def _everywhere(visit: Visit) -> Response:
+    """What a search finds in all states."""
+    queue = await visit.queue()
+    text = visit.asked("q").strip()
+    watched = await visit.site.watch.watched(queue.name)
+    problem, exact = "", None
+    try:
+        query = Query.parse(text)
+    except InvalidOption as error:
+        query, problem = Query(), str(error)
+    if query.job_id is not None:
+        exact = await queue.get_job(query.job_id)
+    found = FoundEverywhere([], 0, 0, None)
+    if query:
+        place = Place(state_of(visit.asked("at", str(EVERYWHERE[0]))), visit.number("start"))
+        found = await search_everywhere(
+            queue, query, shown=visit.shown, place=place, most=PAGE, next_first=NEXT_FIRST
+        )
+    further = None
+    if found.further is not None:
+        at, start = str(found.further.state), found.further.start
+        further = visit.links.jobs(queue.name, ANY, q=text, at=at, start=start or None)
+    return visit.render(
+        "everywhere.html",
+        queue=queue.name,
+        values=live.queue(watched),
+        text=text,
+        problem=problem,
+        exact=None if exact is None else row(visit, exact, None),
+        rows=[row(visit, job, state) for state, job in found.jobs],
+        found=found,
+        further=further,
+        searching=bool(query),
     )
 
 
@@ -139,7 +181,7 @@ def row(visit: Visit, job: Job, state: JobState | None) -> Row:
         at, note = _when(job, state)
     except InvalidPayload as error:
         attempts, at, note = "", None, str(error)
-    return Row(job.id, job.name, data, words.cut(visit.error_of(job), 200), attempts, at, note)
+    return Row(job.id, job.name, data, words.cut(visit.error_of(job), 200), attempts, at, note, state)
 
 
 def _when(job: Job, state: JobState | None) -> tuple[datetime | None, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from ...inspection.histogram import Histogram
 from ...inspection.history import Point, merged, read_history
+from ...queue.observing import Metrics
 from .. import charts, live, words
 from ..charts import Bar, Frame, Series
 from ..visit import Visit
@@ -67,12 +68,13 @@ async def show(visit: Visit) -> Response:
         waits.add(survey.waits)
         runs.add(survey.runs)
     meta = await queue.get_meta()
+    counted = [await queue.get_metrics(state, 0, hours * 60 - 1) for state in ("completed", "failed")]
     return visit.render(
         "queue.html",
         queue=queue.name,
         values=live.queue(watched),
         survey=watched.survey,
-        pictures=pictures(points, watched, hours),
+        pictures=pictures(points, watched, hours, counted),
         spreads=[spread("Waited", waits), spread("Ran", runs)],
         span=span if span in SPANS else "1h",
         spans=list(SPANS),
@@ -89,8 +91,10 @@ def _limits(meta: dict[str, str]) -> list[str]:
     return found
 
 
-def pictures(points: list[Point], watched: Watched, hours: int) -> list[Picture]:
-    """Depth and rates over the last hours."""
+def pictures(
+    points: list[Point], watched: Watched, hours: int, counted: Sequence[Metrics] = ()
+) -> list[Picture]:
+    """Depth and rates over the last hours; rates by the workers' own counts where they keep them."""
     assert watched.survey is not None
     end = watched.survey.at.timestamp()
     start = end - hours * 3600
@@ -109,6 +113,11 @@ def pictures(points: list[Point], watched: Watched, hours: int) -> list[Picture]
         "failed": [(point.at.timestamp() + 30, point.failed / 60) for point in points],
         "added": [(point.at.timestamp() + 30, point.added / 60) for point in points],
     }
+    for name, metrics in zip(("completed", "failed"), counted, strict=False):
+        if metrics.newest is not None and metrics.minutes:
+            # The newest minute is the one before the minute in which it was written down.
+            newest = metrics.newest.timestamp() // 60 * 60 - 30
+            rates[name] = [(newest - 60 * ago, count / 60) for ago, count in enumerate(metrics.minutes)]
     flow = watched.flow
     for name, value in (("completed", flow.completed), ("failed", flow.failed), ("added", flow.added)):
         rates[name].append((end, value))

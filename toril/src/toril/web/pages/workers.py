@@ -17,6 +17,7 @@ async def show(visit: Visit) -> Response:
         "workers.html",
         wanted=wanted,
         names=await visit.site.registry.names(),
-        rows=found,
+        rows=sorted(found, key=lambda row: (row[1].host, row[1].process or 0, row[0])),
+        processes=len({(state.host, state.process) for _, state in found if state.process is not None}),
         running=sum(len(state.jobs) for _, state in found),
     )
