@@ -60,6 +60,12 @@ async def test_colours_are_on_at_a_terminal_and_turn_off(monkeypatch: pytest.Mon
     assert make_console(False).color_system is None
 
 
+def test_the_version_is_told() -> None:
+    words = [sys.executable, "-m", "insightdesk", "--version"]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=True)
+    assert re.fullmatch(r"insightdesk \d+\.\d+\.\d+\n", done.stdout)
+
+
 def test_commands_are_completed() -> None:
     shell = {"_INSIGHTDESK_COMPLETE": "complete_bash", "COMP_WORDS": "insightdesk to", "COMP_CWORD": "1"}
     done = subprocess.run(

@@ -80,5 +80,9 @@ async def test_queue_names_are_completed(queue: toril.Queue, command: Command) -
     assert command(env=states).stdout.split() == ["failed"]
 
 
+def test_the_version_is_told(command: Command) -> None:
+    assert re.fullmatch(r"toril \d+\.\d+\.\d+\n", command("--version").stdout)
+
+
 def test_exit_codes_are_told_by_the_help(command: Command) -> None:
     assert "Exit codes: 0 it is done; 1 it is not done" in command("--help").stdout

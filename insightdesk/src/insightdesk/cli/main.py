@@ -28,8 +28,22 @@ app = typer.Typer(
         "wrongly. A worker that had to hand back jobs ends with 75."
     ),
     no_args_is_help=True,
+    invoke_without_command=True,
     pretty_exceptions_enable=False,
 )
+
+
+@app.callback()
+def _insightdesk(
+    version: Annotated[bool, typer.Option("--version", help="Print the version, and end.")] = False,
+) -> None:
+    if version:
+        from importlib.metadata import version as version_of
+
+        print(f"insightdesk {version_of('insightdesk')}")
+        raise typer.Exit
+
+
 token_app = typer.Typer(help="Bearer tokens.", no_args_is_help=True)
 app.add_typer(token_app, name="token")
 app.add_typer(jobs_app, name="jobs")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Annotated
 
 import typer
 
@@ -47,6 +48,21 @@ COMMANDS: tuple[tuple[str, Callable[..., None], str, str], ...] = (
 )
 """Names, functions, panels and examples."""
 
-app = typer.Typer(no_args_is_help=True, add_completion=True, help=HELP)
+app = typer.Typer(no_args_is_help=True, invoke_without_command=True, add_completion=True, help=HELP)
+
+
+@app.callback()
+def _toril(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, help="Print the version, and end.")
+    ] = False,
+) -> None:
+    if version:
+        from importlib.metadata import version as version_of
+
+        typer.echo(f"toril {version_of('toril')}")
+        raise typer.Exit
+
+
 for _name, _function, _panel, _example in COMMANDS:
     app.command(_name, rich_help_panel=_panel, epilog=f"Example: {_example}")(_function)
