@@ -103,6 +103,11 @@ async def test_a_bulk_and_a_flow_are_one_span_each(
     (flow,) = kinds(spans, SpanKind.PRODUCER)
     assert (flow.attributes or {})["messaging.batch.message_count"] == 2
     assert node.job.options.trace_context == node.children[0].job.options.trace_context is not None
+    async with traced_queue(queue, tracing) as traced:
+        late = await traced.add("late", parent=node.job.ref)
+    (flow, child) = kinds(spans, SpanKind.PRODUCER)
+    assert child.context is not None
+    assert f"{child.context.span_id:016x}" in str(late.options.trace_context)
 
 
 async def test_a_context_of_one_s_own_is_kept_and_none_is_put_where_it_is_not_wanted(

@@ -49,19 +49,25 @@ class Producing(Steering):
             NotReplicated: the URL asks for replicas, and too few had the job in time.
         """
         new = self.with_defaults(NewJob(name, data, **options))
-        if not self._senders:
-            return await self._add(new)
-        with sending(self._senders, self._name, [new]) as sent:
-            made = await self._add(sent.jobs[0])
-            sent.added([made])
-            return made
-
-    async def _add(self, new: NewJob) -> Job:
+        if self._senders:
+            return await self._add_followed(new)
         if new.options.parent is not None:
             return (await self._add_children([new]))[0]
         arguments = add_arguments(new)
         added, now = await self._gathered.add(arguments)
         return self.made(new, added, now, arguments)
+
+    async def _add_followed(self, new: NewJob) -> Job:
+        # Apart from `add`, in which one more coroutine would cost each job of those who follow none.
+        with sending(self._senders, self._name, [new]) as sent:
+            (new,) = sent.jobs
+            if new.options.parent is not None:
+                (made,) = await self._add_children([new])
+            else:
+                arguments = add_arguments(new)
+                made = self.made(new, *await self._gathered.add(arguments), arguments)
+            sent.added([made])
+            return made
 
     def with_defaults(self, new: NewJob) -> NewJob:
         """Put the queue's defaults where the job says nothing; for toril's own modules."""
