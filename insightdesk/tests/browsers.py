@@ -16,9 +16,11 @@ PASSWORD = "correct horse"
 @asynccontextmanager
 async def browser(address: str = "127.0.0.1") -> AsyncIterator[httpx.AsyncClient]:
     """A client at this address, on an application of its own, as another process would be."""
-    transport = httpx.ASGITransport(create_app(), client=(address, 4711))
+    application = create_app()
+    transport = httpx.ASGITransport(application, client=(address, 4711))
     async with httpx.AsyncClient(transport=transport, base_url="http://desk.test") as client:
         yield client
+    await application.state.dashboard.close()  # a server would, in its lifespan
 
 
 async def log_in(client: httpx.AsyncClient, email: str, password: str = PASSWORD) -> httpx.Response:

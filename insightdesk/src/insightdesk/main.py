@@ -25,6 +25,7 @@ from insightdesk.pages import mails as pages_mails
 from insightdesk.pages import personal as personal_pages
 from insightdesk.pages import routes as pages_routes
 from insightdesk.pages import sla as sla_pages
+from insightdesk.pages.admin import engine as engine_pages
 from insightdesk.pages.admin import people as people_pages
 from insightdesk.pages.admin import promises as promise_pages
 from insightdesk.pages.admin import records as record_pages
@@ -53,6 +54,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     sweeping.cancel()
     await asyncio.wait({sweeping})
     await app.state.screens.close()
+    await app.state.dashboard.close()
     await jobs.app.close()
     await close_database()
 
@@ -91,6 +93,7 @@ def create_app() -> FastAPI:
         people_pages.router,
         promise_pages.router,
         record_pages.router,
+        engine_pages.router,
         pages_mails.router,
         sla_pages.router,
         personal_pages.router,
@@ -99,6 +102,8 @@ def create_app() -> FastAPI:
     ):
         app.include_router(router)
     app.state.screens = realtime_server.mount(app)
+    app.state.dashboard = engine_pages.create_dashboard()
+    app.mount(engine_pages.PATH, app.state.dashboard)
     app.state.metrics = DeskMetrics()
     # The last one is the outermost.
     app.add_middleware(RequestBoundary)

@@ -55,6 +55,9 @@ class Settings(BaseSettings):
     session_hours: float = Field(default=12.0, gt=0)
     # By default cookies are for TLS alone where `public_url` is an https address.
     secure_cookies: bool | None = None
+    # The short name of the organization whose administrators see the job engine with all organizations' jobs;
+    # where it is empty, those of the only organization there is.
+    operator_organization: str = ""
 
     # Where the operator is told of jobs that failed for good; see docs/helpdesk/dead-letters.md.
     alert_webhook_url: str = ""

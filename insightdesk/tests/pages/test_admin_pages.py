@@ -80,6 +80,14 @@ async def test_pages_are_for_administrators_with_a_strict_policy(
         assert "this needs the role admin" in refused.text
 
 
+async def test_what_cannot_be_meant_is_told_on_a_page(api: httpx.AsyncClient, desk: Desk) -> None:
+    for path in ("people?page=0", "people?role=king", "archive?number=x", "queues/reports?page=x"):
+        answer = await api.get(f"/ui/admin/{path}", headers=desk.headers(Role.ADMIN))
+        assert answer.status_code == 422, path
+        assert answer.headers["content-type"].startswith("text/html")
+        assert 'class="problem"' in answer.text
+
+
 async def test_a_job_is_shown_to_its_organization_alone_and_without_what_is_personal(
     api: httpx.AsyncClient, desk: Desk, other_desk: Desk, reports: toril.Queue, valkey_url: str
 ) -> None:

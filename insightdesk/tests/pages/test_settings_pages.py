@@ -285,6 +285,7 @@ async def test_tags_suppressions_and_the_archive_are_seen_and_mended(admin: Wind
     async with transaction() as session:
         found, _ = await suppressions.listed(session, desk.organization_id, PageRequest(1, 10))
     assert [each.address for each in found] == ["loud@example.com"]
+    assert len(await audited(desk, "mail.suppressed")) == len(await audited(desk, "mail.released")) == 1
 
     await admin.open("/ui/admin/archive")
     await page.fill("[name=number]", "900000")

@@ -53,6 +53,7 @@ def stops(places: Places) -> dict[str, Stop]:
                 "failures": "dead-letters",
                 "failure": f"dead-letters/{places.kind}",
                 "workers": "workers",
+                "engine": "engine",
                 "audit": "audit",
                 "settings": "settings",
                 "people": "people?show=all",
@@ -99,7 +100,7 @@ async def look(opened: Window, name: str, pictures: Path | None) -> list[str]:
 @pytest.mark.browser
 @pytest.mark.slow
 async def test_every_page_fits_is_accessible_and_breaks_no_rule(
-    browser: Browser, address: str, desk: Desk, pictures: Path | None
+    browser: Browser, address: str, desk: Desk, other_desk: Desk, pictures: Path | None
 ) -> None:
     await app.apply_schedules()
     places = await live_in(desk)

@@ -18,6 +18,12 @@ async def organization_by_slug(session: AsyncSession, slug: str) -> Organization
     return await session.scalar(select(Organization).where(Organization.slug == slug))
 
 
+async def is_only_organization(session: AsyncSession, organization_id: str) -> bool:
+    """Whether there is no organization but this one."""
+    found = await session.scalars(select(Organization.id).limit(2))
+    return list(found) == [organization_id]
+
+
 async def time_zone(session: AsyncSession, organization_id: str) -> str | None:
     """The name of the organization's time zone."""
     return await session.scalar(select(Organization.time_zone).where(Organization.id == organization_id))

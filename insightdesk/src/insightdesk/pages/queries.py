@@ -57,8 +57,10 @@ def _tickets(principal: Principal) -> Select[Ticket]:
     query = select(Ticket).where(Ticket.organization_id == principal.organization_id)
     if principal.role.is_staff:
         return query
+    # By way of the few that are his: an OR would have the database go through the whole organization's.
+    own = select(Ticket.id).where(Ticket.customer_id == principal.user_id)
     takes_part = select(Participant.ticket_id).where(Participant.user_id == principal.user_id)
-    return query.where((Ticket.customer_id == principal.user_id) | Ticket.id.in_(takes_part))
+    return query.where(Ticket.id.in_(own.union(takes_part)))
 
 
 def _mails(principal: Principal) -> Select[Delivery]:

@@ -7,16 +7,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse
 from fastapi.routing import APIRoute
 
 from insightdesk.accounts.access import current_principal
 from insightdesk.accounts.models import Role
 from insightdesk.accounts.service import Principal
-from insightdesk.kit.errors import DeskError, Unauthorized
+from insightdesk.kit.errors import DeskError, Invalid, Unauthorized, explain
 from insightdesk.pages.rendering import MAIL_POLICY, headers, html
 
-__all__ = ["ADMINISTRATION", "Link", "PageRoute", "framed", "login_page", "page", "visitor"]
+__all__ = ["ADMINISTRATION", "Link", "PageRoute", "framed", "login_page", "page", "problem_page", "visitor"]
 
 
 @dataclass(frozen=True)
@@ -58,9 +59,9 @@ class PageRoute(APIRoute):
                     raise  # a script that asks for a part of a page must not be given another page
                 return login_page()
             except DeskError as error:
-                page = html("problem.html", problem=str(error))
-                page.status_code = error.status
-                return page
+                return problem_page(error.status, str(error))
+            except RequestValidationError as error:
+                return problem_page(Invalid.status, explain(error.errors()))
 
         return shown
 
@@ -76,6 +77,13 @@ async def visitor(request: Request) -> Principal | None:
 def login_page() -> HTMLResponse:
     """What a page shows to whom it does not know; after the login it shows itself."""
     return html("login.html")
+
+
+def problem_page(status: int, problem: str) -> HTMLResponse:
+    """What a page shows in its place when it cannot be had."""
+    shown = html("problem.html", problem=problem)
+    shown.status_code = status
+    return shown
 
 
 def page(template: str, me: Principal, path: str, **values: object) -> HTMLResponse:

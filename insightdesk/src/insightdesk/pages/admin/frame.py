@@ -47,6 +47,7 @@ _GROUPS = (
             Link("/dead-letters", "Failures"),
             Link("/schedules", "Schedules"),
             Link("/workers", "Workers"),
+            Link("/engine", "Engine"),
         ),
     ),
 )

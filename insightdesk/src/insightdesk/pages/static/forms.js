@@ -207,7 +207,10 @@ document.addEventListener("click", async (event) => {
     button.closest("[data-item]").remove();
     $("[data-add]", form)?.focus();
   } else if (button.dataset.copy !== undefined) {
-    await navigator.clipboard?.writeText($("[data-show]", button.closest(".secret")).textContent);
+    const output = $("[data-show]", button.closest(".secret"));
+    getSelection().selectAllChildren(output);
+    if (!navigator.clipboard) return; // where there is no TLS the text is selected, to be copied by hand
+    await navigator.clipboard.writeText(output.textContent);
     button.textContent = "Copied";
   }
 });
