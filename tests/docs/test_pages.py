@@ -42,6 +42,14 @@ def test_each_fence_says_what_it_is(page: Path) -> None:
     list(blocks(page.read_text(encoding="utf-8")))
 
 
+@pytest.mark.parametrize("page", SITE, ids=name_of)
+def test_lists_and_tables_begin_after_an_empty_line(page: Path) -> None:
+    """The site shows them as running text otherwise, though other readers of Markdown do not."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    begun = re.search(r"^(?![-*] |\||\s|\d+\. )(.*\S.*)\n(?:[-*] |\d+\. |\|)", text, re.MULTILINE)
+    assert begun is None, begun
+
+
 @pytest.mark.parametrize("page", BESIDE, ids=name_of)
 def test_links_of_pages_beside_the_site_lead_somewhere(page: Path) -> None:
     """Those within the site, with their anchors, are checked when it is built."""
@@ -59,7 +67,7 @@ def test_links_of_pages_beside_the_site_lead_somewhere(page: Path) -> None:
 def test_the_reference_names_each_public_name_once() -> None:
     text = "".join(page.read_text(encoding="utf-8") for page in (ROOT / "docs" / "reference").glob("*.md"))
     named = re.findall(r"^::: toril\.(\w+)$", text, re.MULTILINE)
-    modules = {"events", "outbox", "telemetry", "testing"}
+    modules = {"events", "outbox", "telemetry", "testing", "web"}
     assert sorted(set(named) - modules) == sorted(toril.__all__)
     assert len(named) == len(set(named))
 

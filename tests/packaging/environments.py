@@ -22,8 +22,9 @@ class Environment:
         return self.folder / "bin" / "python"
 
     def install(self, *requirements: str | Path) -> None:
-        """Install from the index as a user would, in the versions of the lock."""
-        self.pip("install", "--quiet", "--constraint", ROOT / "requirements.lock", *requirements)
+        """Install from the index, in the versions of the lock; wheels only, as the Dockerfile does."""
+        lock = ROOT / "requirements.lock"
+        self.pip("install", "--quiet", "--only-binary=:all:", "--constraint", lock, *requirements)
 
     def pip(self, *arguments: str | Path) -> str:
         return run(sys.executable, "-m", "pip", "--python", self.python, *arguments)

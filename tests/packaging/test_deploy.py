@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import functools
 import json
 import re
 import shlex
@@ -65,15 +66,19 @@ def commands() -> Iterator[tuple[str, list[str]]]:
                 yield f"kubernetes:{container['name']}", ["insightdesk", *container["args"]]
 
 
+@functools.cache
+def help_of(module: str, verb: str) -> str:
+    return subprocess.run(
+        [sys.executable, "-m", module, verb, "--help"], capture_output=True, text=True, check=True
+    ).stdout
+
+
 @pytest.mark.parametrize(
     ("where", "command"), list(commands()), ids=lambda each: each if isinstance(each, str) else ""
 )
 def test_a_command_and_its_options_exist(where: str, command: list[str]) -> None:
     program, verb, *rest = command
-    module = {"insightdesk": "insightdesk", "toril": "toril.cli"}[program]
-    shown = subprocess.run(
-        [sys.executable, "-m", module, verb, "--help"], capture_output=True, text=True, check=True
-    ).stdout
+    shown = help_of({"insightdesk": "insightdesk", "toril": "toril.cli"}[program], verb)
     for option in (each for each in rest if each.startswith("--")):
         assert re.search(rf"{option}\b", shown), f"{where}: {verb} has no {option}"
 

@@ -107,6 +107,11 @@ class EmbeddedServer:
         """The process's id while it was not stopped."""
         return None if self._process is None else self._process.pid
 
+    @property
+    def running(self) -> bool:
+        """Whether the process is there."""
+        return self._process is not None and self._process.poll() is None
+
     def __enter__(self) -> Self:
         self.start()
         return self
@@ -120,7 +125,7 @@ class EmbeddedServer:
         Raises:
             EmbeddedFailed: it does not start; the message has the end of its log.
         """
-        if self._process is not None and self._process.poll() is None:
+        if self.running:
             return
         self.data_dir.mkdir(parents=True, exist_ok=True)
         while True:

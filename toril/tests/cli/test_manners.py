@@ -26,7 +26,9 @@ def test_each_command_s_help_has_an_example_that_is_its_own(command: Command, na
     assert ESCAPE not in shown.stdout
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name not in {"worker", "alive", "dashboard"}])
+@pytest.mark.parametrize(
+    "name", [name for name in NAMES if name not in {"worker", "alive", "dashboard", "server"}]
+)
 def test_each_command_that_looks_has_url_and_no_color(command: Command, name: str) -> None:
     shown = command(name, "--help").stdout
     assert "--url" in shown

@@ -14,6 +14,7 @@ from .failures import failures
 from .jobs import job, jobs
 from .queues import pause, resume, stats
 from .schedulers import schedulers
+from .server import server
 from .steering import cancel, promote, remove, retry
 from .telling import told
 from .top import top
@@ -31,6 +32,7 @@ COMMANDS: tuple[tuple[str, Callable[..., None], str, str], ...] = (
     ("worker", told()(worker), RUN, "toril worker shop:app --queue email --concurrency 50"),
     ("alive", alive, RUN, "toril alive /run/worker.alive --max-age 30"),
     ("dashboard", dashboard, RUN, "toril dashboard --read-only"),
+    ("server", server, RUN, "toril server --data-dir valkey"),
     ("doctor", doctor, RUN, "toril doctor -u valkey://db:6379/0"),
     ("stats", stats, LOOK, "toril stats --queue email"),
     ("jobs", jobs, LOOK, "toril jobs email --state failed --search 'error~timeout'"),
