@@ -113,7 +113,7 @@ async def test_a_whole_state_is_counted_out_and_done_in_slices(
         assert (await browser.submit("/act", count=600, typed=typed, **asked)).status_code == 400
     assert await counts(queue) == {"delayed": 600}
     done = 0
-    for step in (250, 500):
+    for step in (150, 300, 450):
         answer = await browser.submit("/act", count=600, typed="600", done=done, **asked)
         assert f"{step} of 600 jobs promoted" in Texts(answer.text)
         done = step

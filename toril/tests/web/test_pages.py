@@ -260,7 +260,7 @@ async def test_workers_show_what_they_run(browser: Browser, queue: toril.Queue) 
     await task
     assert "w-1" in page
     assert f"long {job.id}" in page
-    assert "1 runs 1 job" in page
+    assert "1 worker runs 1 job" in page
 
 
 async def test_names_of_any_kind_have_pages(valkey_url: str, queue_name: str) -> None:

@@ -114,7 +114,8 @@ class Control(QueueBase):
         skip = 0
         while skip >= 0 and len(gone) < left:
             key = KEY_OF_STATE[JobState(state)]
-            removed, skip = await self._bulk.clean(key, age_ms, CHUNK, skip, left - len(gone))
+            most = left - len(gone)
+            removed, skip = await self._bulk.clean(key, age_ms, min(CHUNK, max(100, most)), skip, most)
             gone += removed
         return gone
 

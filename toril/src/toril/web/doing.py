@@ -14,7 +14,7 @@ from .verbs import Verb
 
 AT_ONCE = 100
 """How many calls are under way at once."""
-SLICE = 250
+SLICE = 150
 """How many jobs of a whole state one call moves."""
 SECONDS = 1.5
 """How long one request goes on with a whole state."""
