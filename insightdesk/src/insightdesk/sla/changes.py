@@ -1,4 +1,4 @@
-"""What follows a change of an organization's rules: its running clocks are recomputed by a job."""
+"""What follows a change of an organization's rules: a job recomputes its clocks, and starts those it lacks."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ async def scan_sla() -> dict[str, int]:
     keep_failed=_KEEP_FAILED,
 )
 async def recompute_sla(organization_id: str) -> dict[str, int]:
-    """Lets an organization's running clocks follow its changed policies, calendars and steps."""
+    """Lets an organization's clocks follow its changed policies, calendars and steps."""
     moved = await scanning.recompute(database(), organization_id, clock.now())
     log.info("SLA clocks recomputed", organization=organization_id, moved=moved)
     return {"moved": moved}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, select, tuple_
+from sqlalchemy import delete, or_, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.attributes import flag_modified
@@ -13,7 +13,7 @@ from sqlalchemy.orm.attributes import flag_modified
 from insightdesk.accounts.models import Role, User
 from insightdesk.database import new_id
 from insightdesk.sla.models import Metric, SlaBreach, SlaClock, SlaEscalation, SlaEscalationStep
-from insightdesk.tickets.models import Message, Ticket, Visibility
+from insightdesk.tickets.models import UNSOLVED, Message, Ticket, Visibility
 
 
 async def clocks(session: AsyncSession, ticket_ids: Collection[str]) -> Sequence[SlaClock]:
@@ -232,20 +232,54 @@ async def insert_escalations(
     return {(ids[row_id][0].id, ids[row_id][1].id) for row_id in fresh}
 
 
-async def answered(session: AsyncSession, ticket: Ticket) -> bool:
-    """Whether staff have said something to the customer since the ticket was opened."""
-    found = await session.scalar(
-        select(
+async def answered(session: AsyncSession, ticket_ids: Collection[str]) -> set[str]:
+    """Those of these tickets to whose customer staff have said something since they were opened."""
+    rows = await session.scalars(
+        select(Ticket.id).where(
+            Ticket.id.in_(ticket_ids),
             select(Message.id)
             .join(User, User.id == Message.author_id)
             .where(
-                Message.ticket_id == ticket.id,
+                Message.ticket_id == Ticket.id,
                 Message.visibility == Visibility.PUBLIC,
-                Message.author_id != ticket.customer_id,
-                Message.created_at > ticket.created_at,
+                Message.author_id != Ticket.customer_id,
+                Message.created_at > Ticket.created_at,
                 User.role != Role.CUSTOMER,
             )
-            .exists()
+            .exists(),
         )
     )
-    return bool(found)
+    return set(rows)
+
+
+async def metrics_had(session: AsyncSession, ticket_ids: Collection[str]) -> dict[str, set[Metric]]:
+    """The metrics of which these tickets have or had a clock; tickets without any are left out."""
+    rows = await session.execute(
+        select(SlaClock.ticket_id, SlaClock.metric).where(SlaClock.ticket_id.in_(ticket_ids))
+    )
+    found: dict[str, set[Metric]] = {}
+    for ticket_id, metric in rows:
+        found.setdefault(ticket_id, set()).add(metric)
+    return found
+
+
+async def lacking(
+    session: AsyncSession,
+    organization_id: str,
+    metrics: Collection[Metric],
+    after: tuple[datetime, str] | None,
+    limit: int,
+) -> list[tuple[datetime, str]]:
+    """(creation, ticket) of the organization's unsolved tickets that have no clock of one of these metrics, the
+    oldest first; not locked. ``after``: the last one that was had."""
+    without = [
+        ~select(SlaClock.id).where(SlaClock.ticket_id == Ticket.id, SlaClock.metric == metric).exists()
+        for metric in metrics
+    ]
+    query = select(Ticket.created_at, Ticket.id).where(
+        Ticket.organization_id == organization_id, UNSOLVED, or_(*without)
+    )
+    if after is not None:
+        query = query.where(tuple_(Ticket.created_at, Ticket.id) > after)
+    rows = await session.execute(query.order_by(Ticket.created_at, Ticket.id).limit(limit))
+    return [(created_at, ticket_id) for created_at, ticket_id in rows]

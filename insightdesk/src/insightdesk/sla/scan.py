@@ -13,7 +13,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from insightdesk.database import Database
-from insightdesk.sla import movement, repository, rules, staging, watch
+from insightdesk.sla import movement, opening, repository, rules, staging, watch
 from insightdesk.sla.models import SlaClock
 from insightdesk.sla.watch import Looked
 from insightdesk.tickets.models import Ticket
@@ -55,11 +55,17 @@ async def scan(database: Database, now: datetime, *, batch: int = BATCH) -> Scan
 
 
 async def recompute(database: Database, organization_id: str, now: datetime, *, batch: int = BATCH) -> int:
-    """Let every running clock of an organization follow its rules as they are now.
+    """Let every running clock of an organization follow its rules as they are now, and start those of what
+    its open tickets are promised only now.
 
     Returns:
-        How many clocks have another moment now at which somebody must look.
+        How many clocks have another moment now at which somebody must look, or their first.
     """
+    moved = await _follow_all(database, organization_id, now, batch)
+    return moved + await _open_all(database, organization_id, now, batch)
+
+
+async def _follow_all(database: Database, organization_id: str, now: datetime, batch: int) -> int:
     moved, cursor = 0, ""
     while True:
         async with database.transaction() as session:
@@ -70,6 +76,24 @@ async def recompute(database: Database, organization_id: str, now: datetime, *, 
                 moved += await _follow(session, tickets, clocks, now)
         if len(pairs) < batch:
             return moved
+
+
+async def _open_all(database: Database, organization_id: str, now: datetime, batch: int) -> int:
+    opened = 0
+    cursor: tuple[datetime, str] | None = None
+    while True:
+        async with database.transaction() as session:
+            found = await repository.lacking(session, organization_id, opening.FIRST_CYCLES, cursor, batch)
+            if found:
+                cursor = found[-1]
+                ids = [ticket_id for _, ticket_id in found]
+                tickets = await repository.lock_tickets(session, ids, skip_locked=False)
+                holding = await rules.load(session, tickets.values())
+                clocks = await opening.open_missing(session, tickets, holding, now)
+                await watch.settle(session, clocks, holding, now)
+                opened += len(clocks)
+        if len(found) < batch:
+            return opened
 
 
 async def _follow(

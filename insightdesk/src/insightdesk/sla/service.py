@@ -11,13 +11,13 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from insightdesk.sla import deadlines, movement, repository, rules, watch
+from insightdesk.sla import deadlines, movement, opening, repository, rules, watch
 from insightdesk.sla.attainment import Attainment, attainment
 from insightdesk.sla.models import Metric, SlaBreach, SlaClock
 from insightdesk.sla.policies import create_default_policy, set_target
 from insightdesk.sla.rules import Promise
 from insightdesk.sla.staging import HORIZON
-from insightdesk.tickets.models import Ticket, TicketStatus
+from insightdesk.tickets.models import Ticket
 
 __all__ = [
     "Attainment",
@@ -115,12 +115,7 @@ async def retarget(session: AsyncSession, ticket: Ticket, now: datetime) -> None
         if clock.metric in promised or not movement.is_open(clock):
             kept.append(clock)
     await repository.drop(session, [clock for clock in clocks if clock not in kept])
-    if promise is not None:
-        late_ones = _start(session, ticket, promise, await _missing(session, ticket), ticket.created_at)
-        if ticket.status is TicketStatus.PENDING:
-            for clock in late_ones:
-                movement.retime(clock, ticket, promise, deadlines.pause(movement.run_of(clock), now))
-        kept += late_ones
+    kept += await opening.open_missing(session, {ticket.id: ticket}, holding, now)
     await watch.settle(session, kept, holding, now)
 
 
@@ -182,17 +177,6 @@ def _start(
     ]
     session.add_all(clocks)
     return clocks
-
-
-async def _missing(session: AsyncSession, ticket: Ticket) -> dict[Metric, int]:
-    """The first cycles that a ticket does not have, of what it still waits for."""
-    if ticket.status.is_done:
-        return {}
-    had = {clock.metric for clock in await repository.clocks(session, [ticket.id])}
-    missing = {Metric.FIRST_RESPONSE, Metric.RESOLUTION} - had
-    if Metric.FIRST_RESPONSE in missing and await repository.answered(session, ticket):
-        missing.remove(Metric.FIRST_RESPONSE)
-    return dict.fromkeys(missing, 1)
 
 
 async def _judged(session: AsyncSession, ticket: Ticket, now: datetime) -> Sequence[SlaClock]:
