@@ -111,7 +111,11 @@ async def test_preferences_are_kept_by_type_and_channel(api: httpx.AsyncClient, 
     data = (await api.get("/api/mail/preferences", headers=headers)).json()["data"]
     assert data["quietHours"] is None
     others = (await api.get("/api/mail/preferences", headers=desk.headers(Role.ADMIN))).json()["data"]
-    assert all(choice["email"] and choice["inApp"] for choice in others["choices"])
+    assert all(choice["email"] for choice in others["choices"])
+    # Digests and the like have no place on the screen, and so no choice of it.
+    by_mail_alone = {choice["type"] for choice in others["choices"] if choice["inApp"] is None}
+    assert by_mail_alone == {"auto_close_warning", "daily_digest", "weekly_report"}
+    assert all(choice["inApp"] for choice in others["choices"] if choice["type"] not in by_mail_alone)
 
 
 async def test_news_on_the_screen_are_chosen_apart_from_mails(
@@ -140,6 +144,7 @@ async def test_news_on_the_screen_are_chosen_apart_from_mails(
     [
         {"choices": [{"type": "welcome", "email": False}]},
         {"choices": [{"type": "nonsense", "email": False}]},
+        {"choices": [{"type": "daily_digest", "inApp": False}]},
         {"quietHours": {"starts": "25:00", "ends": "06:00"}},
         {"quietHours": {"starts": "22:00", "ends": "06:00", "timeZone": "Mars/Olympus"}},
         {"quietHours": {"starts": "22:00", "ends": "06:00", "timeZone": "../../etc/passwd"}},

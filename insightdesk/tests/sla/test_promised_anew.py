@@ -1,4 +1,4 @@
-"""What is promised only now gets its clock from the change of the policy, not from the ticket's next change."""
+"""What is promised only now gets its clock with the change of the policy, not with the ticket's next one."""
 
 from __future__ import annotations
 

@@ -50,6 +50,7 @@ from .outcome import (
 from .queue import Queue
 from .queue.observing import Metrics, WorkerInfo
 from .record import Job
+from .running import run
 from .schedule import Cron, Every, Missed, Scheduler
 from .worker import Worker
 
@@ -126,5 +127,6 @@ __all__ = [
     "WrongPlace",
     "embedded",
     "explain",
+    "run",
     "run_async",
 ]

@@ -145,6 +145,7 @@ def worker(
     configured_providers(settings)
     check_migrated(settings.database_url)
     asyncio.run(check_valkey(settings.valkey_url))
+    import toril
     from insightdesk.worker import run_worker
 
     async def work() -> int:
@@ -154,7 +155,7 @@ def worker(
         finally:
             guard.cancel()
 
-    if asyncio.run(work()):
+    if toril.run(work()):
         raise typer.Exit(_HANDED_BACK)
 
 

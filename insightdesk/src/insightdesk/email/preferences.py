@@ -12,13 +12,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from insightdesk.accounts.models import Organization, User
 from insightdesk.database import new_id
-from insightdesk.email.kinds import Channel
+from insightdesk.email.kinds import Channel, NotificationKind
 from insightdesk.email.models import MailPreference, QuietHours
 from insightdesk.email.quiet import quiet_until
 from insightdesk.email.registry import REGISTRY
 
 __all__ = [
-    "OPTIONAL_TYPES",
+    "CHANNELS",
     "choices",
     "choose",
     "opted_out",
@@ -27,16 +27,22 @@ __all__ = [
     "silent_until",
 ]
 
-OPTIONAL_TYPES = tuple(sorted(name for name, template in REGISTRY.items() if template.optional))
-"""The types of news that a person may do without."""
+_ON_TICKETS = frozenset(NotificationKind)
+
+CHANNELS = {
+    name: tuple(Channel) if name in _ON_TICKETS else (Channel.EMAIL,)
+    for name, template in sorted(REGISTRY.items())
+    if template.optional
+}
+"""The types of news that a person may do without, and by which ways each comes: digests are mails alone."""
 
 
 async def choices(session: AsyncSession, user_id: str) -> dict[str, dict[Channel, bool]]:
     """For each type and channel whether the person wants it."""
-    wanted = {type_: dict.fromkeys(Channel, True) for type_ in OPTIONAL_TYPES}
+    wanted = {type_: dict.fromkeys(channels, True) for type_, channels in CHANNELS.items()}
     rows = await session.scalars(select(MailPreference).where(MailPreference.user_id == user_id))
     for row in rows:
-        if row.type in wanted:
+        if row.channel in wanted.get(row.type, ()):
             wanted[row.type][row.channel] = row.wanted
     return wanted
 

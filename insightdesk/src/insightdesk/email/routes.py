@@ -38,7 +38,7 @@ async def preferences_of(principal: Principal) -> PreferencesView:
         hours = await preferences.quiet_hours(session, principal.user_id)
     return PreferencesView(
         choices=[
-            ChoiceView(type=type_, email=channels[Channel.EMAIL], in_app=channels[Channel.IN_APP])
+            ChoiceView(type=type_, email=channels[Channel.EMAIL], in_app=channels.get(Channel.IN_APP))
             for type_, channels in wanted.items()
         ],
         quiet_hours=QuietHoursView.model_validate(hours) if hours else None,

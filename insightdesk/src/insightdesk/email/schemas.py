@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime, time
-from typing import Annotated
+from typing import Annotated, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
+from insightdesk.email.kinds import Channel
 from insightdesk.email.models import SuppressionReason
-from insightdesk.email.preferences import OPTIONAL_TYPES
+from insightdesk.email.preferences import CHANNELS
 from insightdesk.kit.schema import Input, Schema
 
 
@@ -22,8 +23,8 @@ def _zone(name: str) -> str:
 
 
 def _type(name: str) -> str:
-    if name not in OPTIONAL_TYPES:
-        raise ValueError(f"must be one of {', '.join(OPTIONAL_TYPES)}")
+    if name not in CHANNELS:
+        raise ValueError(f"must be one of {', '.join(CHANNELS)}")
     return name
 
 
@@ -45,6 +46,12 @@ class ChoiceInput(Input):
     email: bool | None = None
     in_app: bool | None = None
 
+    @model_validator(mode="after")
+    def _comes_that_way(self) -> Self:
+        if self.in_app is not None and Channel.IN_APP not in CHANNELS[self.type]:
+            raise ValueError("inApp: this comes by mail alone")
+        return self
+
 
 class QuietHoursInput(Input):
     """From when to when by the wall's clock; over midnight if the end is the earlier one."""
@@ -62,11 +69,11 @@ class PreferencesInput(Input):
 
 
 class ChoiceView(Schema):
-    """Whether one type of news is wanted."""
+    """Whether one type of news is wanted; ``inApp`` is null where it comes by mail alone."""
 
     type: str
     email: bool
-    in_app: bool
+    in_app: bool | None
 
 
 class QuietHoursView(Schema):

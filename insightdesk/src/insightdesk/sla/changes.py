@@ -1,4 +1,4 @@
-"""What follows a change of an organization's rules: a job recomputes its clocks, and starts those it lacks."""
+"""What follows a change of an organization's rules: a job lets its clocks follow, and starts others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clocks of what is promised only now: by another policy of the same ticket, or by the same policy changed."""
+"""Clocks of what is promised only now: to a ticket that has changed, or by a policy that has."""
 
 from __future__ import annotations
 

@@ -270,8 +270,8 @@ async def lacking(
     after: tuple[datetime, str] | None,
     limit: int,
 ) -> list[tuple[datetime, str]]:
-    """(creation, ticket) of the organization's unsolved tickets that have no clock of one of these metrics, the
-    oldest first; not locked. ``after``: the last one that was had."""
+    """(creation, ticket) of the organization's unsolved tickets that have no clock of one of these metrics,
+    the oldest first; not locked. ``after``: the last one that was had."""
     without = [
         ~select(SlaClock.id).where(SlaClock.ticket_id == Ticket.id, SlaClock.metric == metric).exists()
         for metric in metrics

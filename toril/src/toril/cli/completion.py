@@ -7,9 +7,9 @@ import asyncio
 import typer
 
 from ..errors import TorilError
+from ..running import run
 from ..storage.address import server_url
 from ..storage.discovery import queue_names
-from .run import run
 
 PATIENCE = 0.5
 """Seconds that a completion may take: a shell waits for it."""

@@ -10,8 +10,8 @@ from typing import Annotated
 import typer
 
 from ..errors import InvalidOption
+from ..running import run
 from .options import Prefix, Url
-from .run import run
 
 LOCAL = ("127.0.0.1", "localhost", "::1")
 LOGIN = "TORIL_DASHBOARD_LOGIN"

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from dataclasses import asdict
 
+from ..running import run
 from ..storage.address import server_url
 from ..storage.doctor import examine
 from .console import Printer, print_json
 from .options import AsJson, NoColor, Url
-from .run import run
 
 STYLES = {"ok": "green", "warning": "yellow", "error": "red"}
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from ..inspection import Explanation, explain
+from ..running import run
 from .console import Printer, print_json
 from .opening import opened
 from .options import AsJson, JobId, NoColor, Prefix, QueueName, Url
-from .run import run
 from .telling import NotDone
 
 

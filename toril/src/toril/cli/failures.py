@@ -6,11 +6,11 @@ from datetime import datetime
 
 from ..inspection.failures import Failures, Group, gather_failures
 from ..job import Json
+from ..running import run
 from .console import Printer, print_json
 from .describing import ago
 from .opening import opened
 from .options import AsJson, NoColor, Prefix, QueueName, Url
-from .run import run
 
 
 def failures(

@@ -8,11 +8,11 @@ import typer
 
 from ..job import JobState
 from ..record import Job
+from ..running import run
 from .console import Printer, print_json, progress
 from .describing import NUMBERS, as_dict, columns_of, lines_of
 from .opening import opened
 from .options import AsJson, JobId, NoColor, Prefix, QueueName, Url
-from .run import run
 from .selecting import Filter, Found, Name, Search, find
 from .states import Listed
 from .telling import NotDone

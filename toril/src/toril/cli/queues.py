@@ -7,13 +7,13 @@ from typing import Annotated
 import typer
 
 from ..queue import Queue
+from ..running import run
 from ..storage.address import server_url
 from ..storage.discovery import queue_names
 from .completion import complete_queue
 from .console import Printer, print_json
 from .opening import opened
 from .options import AsJson, NoColor, Prefix, Url
-from .run import run
 
 Queues = Annotated[
     list[str],

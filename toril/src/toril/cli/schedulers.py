@@ -12,6 +12,7 @@ from ..inspection.lines import span
 from ..job import Json
 from ..queue import Queue
 from ..record import Job
+from ..running import run
 from ..schedule import Cron, Every, Scheduler
 from ..storage.address import server_url
 from ..storage.discovery import queue_names
@@ -19,7 +20,6 @@ from .completion import complete_queue
 from .console import Printer, print_json
 from .opening import opened
 from .options import AsJson, NoColor, Prefix, Url
-from .run import run
 from .telling import NotDone
 
 

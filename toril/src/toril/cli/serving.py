@@ -19,9 +19,9 @@ from ..app import Toril
 from ..failure import one_line
 from ..health import MAX_AGE, HealthMonitor
 from ..processes import Exit, Lifeline
+from ..running import run
 from .limits import limits_of
 from .load import load_app
-from .run import run
 from .telling import told
 
 logger = logging.getLogger(__name__)

@@ -12,11 +12,11 @@ from ..errors import InvalidOption
 from ..inspection.lines import counted
 from ..job import JobState, Json
 from ..queue import Queue
+from ..running import run
 from .confirming import be_sure
 from .console import Printer, print_json, progress
 from .opening import opened
 from .options import AsJson, NoColor, Prefix, QueueName, Url
-from .run import run
 from .selecting import Filter, Name, Search, failed_alike, find
 from .states import Ended, Listed
 from .telling import NotDone

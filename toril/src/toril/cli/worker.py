@@ -13,7 +13,7 @@ import typer
 
 from ..health import MAX_AGE, silence_of
 from ..processes import Limits, SourceWatch, Supervisor
-from .run import run
+from ..running import run
 from .serving import Serving
 
 PROCESSES = "Processes"

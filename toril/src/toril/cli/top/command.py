@@ -11,13 +11,13 @@ from typing import Annotated
 import typer
 
 from ...queue import Queue
+from ...running import run
 from ...storage.address import Address, server_url
 from ...storage.discovery import queue_names
 from ..completion import complete_queue
 from ..console import Printer, console, print_json
 from ..opening import opened
 from ..options import AsJson, NoColor, Prefix, Url
-from ..run import run
 from ..telling import NotDone
 
 MOST = 200

@@ -1,4 +1,4 @@
-"""Runs a command's coroutine."""
+"""Runs a program's coroutine."""
 
 from __future__ import annotations
 
@@ -13,10 +13,13 @@ PATIENCE = 1.0
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine, on uvloop where it is installed.
+    """Run a program's coroutine and return its result, on uvloop where it is installed.
 
     Does not wait, as `asyncio.run` does, for tasks that swallow their cancellation: a handler of that
     kind would keep its process for ever.
+
+    Raises:
+        Exception: whatever the coroutine raises.
     """
     runner = asyncio.Runner(loop_factory=_loop_factory())
     try:
