@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime, timedelta
+from typing import Any
 
 import httpx
 import pytest
 from desks import Desk
 from queries import counted, staged
-from sqlalchemy import insert, select, text
+from sqlalchemy import event, insert, select, text
 
 from insightdesk.accounts.models import Role
 from insightdesk.database import database, new_id, transaction
@@ -322,3 +323,32 @@ async def test_tags_are_for_staff_and_stay_within_bounds(
     assert (await api.get("/api/tickets?tag=nothing", headers=desk.headers(Role.AGENT))).json()["data"][
         "total"
     ] == 0
+
+
+async def test_a_batch_is_closed_by_its_places_whatever_the_planner_believes(
+    desk: Desk, now: datetime
+) -> None:
+    """After a mass change the statistics know of no resolved ticket, and a search for ids goes through all."""
+    await resolved_tickets(desk, now - 8 * DAY, 3000)
+    statements: list[tuple[str, Any]] = []
+
+    def note(*arguments: Any) -> None:
+        statements.append((arguments[2], arguments[3]))
+
+    engine = database().engine.sync_engine
+    event.listen(engine, "before_cursor_execute", note)
+    async with transaction() as session:
+        await repository.close_due(session, now, REASON, 500)
+        await repository.mark_warned(session, now, service.NOTICE, 500)
+    event.remove(engine, "before_cursor_execute", note)
+    updates = [(query, values) for query, values in statements if query.startswith("UPDATE tickets")]
+    assert len(updates) == 2
+    for query, values in updates:
+        async with transaction() as session:
+            raw = (await (await session.connection()).get_raw_connection()).driver_connection
+            assert raw is not None
+            async with raw.cursor() as cursor:
+                await cursor.execute(f"EXPLAIN {query}", values)
+                plan = "\n".join(row[0] for row in await cursor.fetchall())
+        assert "Tid Scan on tickets" in plan
+        assert "ix_tickets_auto_close" in plan

@@ -6,7 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, DateTime, Interval, case, func, literal, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    DateTime,
+    Interval,
+    case,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -56,6 +67,27 @@ def _at(moment: datetime) -> ColumnElement[datetime]:
     return literal(moment, DateTime(timezone=True))
 
 
+def _first(limit: int, *conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+    """These tickets are meant: the first that may close by themselves and fit, by when they were resolved,
+    locked.
+
+    By their places: after a mass change the planner believes that hardly any ticket is resolved, and would
+    look for each id among all that are.
+    """
+    place: ColumnElement[object] = literal_column("tickets.ctid")
+    found = (
+        select(place)
+        .select_from(Ticket)
+        .outerjoin(AutoCloseSettings, AutoCloseSettings.organization_id == Ticket.organization_id)
+        .where(AUTO_CLOSABLE, *conditions)
+        .order_by(Ticket.resolved_at, Ticket.id)
+        .limit(limit)
+        .with_for_update(of=Ticket, skip_locked=True, key_share=True)
+        .correlate(None)
+    )
+    return place == func.any(func.array(found.scalar_subquery()))
+
+
 async def close_due(session: AsyncSession, now: datetime, reason: str, limit: int) -> Sequence[Touched]:
     """Close the tickets that have been resolved for long enough, those resolved first first.
 
@@ -63,16 +95,7 @@ async def close_due(session: AsyncSession, now: datetime, reason: str, limit: in
     closes it. One that was reopened a moment ago no longer fits the condition, which is looked at again
     once the row is locked.
     """
-    due = (
-        select(Ticket.id)
-        .outerjoin(AutoCloseSettings, AutoCloseSettings.organization_id == Ticket.organization_id)
-        .where(AUTO_CLOSABLE, _closes_at() < _at(now))
-        .order_by(Ticket.resolved_at, Ticket.id)
-        .limit(limit)
-        .with_for_update(of=Ticket, skip_locked=True, key_share=True)
-        .cte("due")
-    )
-    return await _close(session, Ticket.id.in_(select(due.c.id)), now, reason)
+    return await _close(session, _first(limit, _closes_at() < _at(now)), now, reason)
 
 
 async def close_one(session: AsyncSession, ticket_id: str, now: datetime, reason: str) -> Sequence[Touched]:
@@ -100,24 +123,16 @@ async def mark_warned(
 
     Where the wait is no longer than the notice, the mail that told of the solution has just said it.
     """
-    due = (
-        select(Ticket.id)
-        .outerjoin(AutoCloseSettings, AutoCloseSettings.organization_id == Ticket.organization_id)
-        .where(
-            AUTO_CLOSABLE,
-            _after_days() > notice.days,
-            _closes_at() < _at(now + notice),
-            _closes_at() >= _at(now),
-            or_(Ticket.close_warned_at.is_(None), Ticket.close_warned_at < Ticket.resolved_at),
-        )
-        .order_by(Ticket.resolved_at, Ticket.id)
-        .limit(limit)
-        .with_for_update(of=Ticket, skip_locked=True, key_share=True)
-        .cte("due")
+    due = _first(
+        limit,
+        _after_days() > notice.days,
+        _closes_at() < _at(now + notice),
+        _closes_at() >= _at(now),
+        or_(Ticket.close_warned_at.is_(None), Ticket.close_warned_at < Ticket.resolved_at),
     )
     rows = await session.execute(
         update(Ticket)
-        .where(Ticket.id.in_(select(due.c.id)), AUTO_CLOSABLE)
+        .where(due, AUTO_CLOSABLE)
         .values(close_warned_at=now)
         .returning(Ticket.id, Ticket.customer_id, Ticket.assignee_id)
         .execution_options(synchronize_session=False)
