@@ -216,3 +216,20 @@ async def test_a_changed_list_of_steps_reaches_broken_promises(desk: Desk, now: 
     assert len(checks) == 2
     await scan(database(), now + 75 * MINUTE)
     assert await taken(ticket) == [(60, EscalationAction.RAISE_PRIORITY)]
+
+
+async def test_nothing_is_given_to_a_person_who_was_erased(desk: Desk, now: datetime) -> None:
+    lead = await new_agent(desk)
+    raising = Step(10, EscalationAction.RAISE_PRIORITY)
+    await set_steps(desk, Step(0, EscalationAction.REASSIGN, user_id=lead), raising)
+    ticket = await open_ticket(desk, now)
+    await scan(database(), now + 11 * MINUTE)
+    assert (await reload(ticket)).assignee_id == lead
+    async with transaction() as session:
+        erased = await escalation.erase_person(session, desk.organization_id, lead, "lead@x.example")
+    assert erased == 2  # the step, and that it was taken
+    async with transaction() as session:
+        assert await escalation.list_steps(session, desk.organization_id) == [raising]
+        named = select(func.count()).select_from(SlaEscalation).where(SlaEscalation.user_id == lead)
+        assert await session.scalar(named) == 0
+    assert len(await taken(ticket)) == 1

@@ -28,6 +28,7 @@ from insightdesk.reports.exports import service as exports
 from insightdesk.retention import archive, queues, repository, sweep
 from insightdesk.retention.models import ErasureReceipt
 from insightdesk.retention.person import Person
+from insightdesk.sla import escalation
 from insightdesk.tickets import erasure as tickets
 
 _QUEUE = "cleanup"
@@ -43,6 +44,7 @@ _FEATURES = {
     "notifications": realtime.erase_person,
     "dead letters": dead_letters.erase_person,
     "exports": exports.erase_person,
+    "escalation": escalation.erase_person,
     # Last: it takes name and address off the row by which the others may look.
     "account": accounts.erase_person,
 }

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from insightdesk.accounts import service as accounts
@@ -15,7 +15,7 @@ from insightdesk.email.kinds import NotificationKind
 from insightdesk.kit.errors import Invalid
 from insightdesk.sla import movement, repository
 from insightdesk.sla.changes import rules_changed
-from insightdesk.sla.models import EscalationAction, SlaClock, SlaEscalationStep
+from insightdesk.sla.models import EscalationAction, SlaClock, SlaEscalation, SlaEscalationStep
 from insightdesk.sla.rules import Rules
 from insightdesk.tickets import notices
 from insightdesk.tickets.models import Priority, Ticket
@@ -84,6 +84,25 @@ async def set_steps(session: AsyncSession, organization_id: str, steps: Sequence
     )
     await session.flush()
     await rules_changed(session, organization_id)
+
+
+async def erase_person(session: AsyncSession, organization_id: str, user_id: str, email: str) -> int:
+    """Give no more tickets to a person, and forget which she was given; returns how many records changed."""
+    steps = await session.scalars(
+        delete(SlaEscalationStep)
+        .where(SlaEscalationStep.organization_id == organization_id, SlaEscalationStep.user_id == user_id)
+        .returning(SlaEscalationStep.id)
+    )
+    gone = len(steps.all())
+    if gone:
+        await rules_changed(session, organization_id)
+    taken = await session.scalars(
+        update(SlaEscalation)
+        .where(SlaEscalation.organization_id == organization_id, SlaEscalation.user_id == user_id)
+        .values(user_id=None)
+        .returning(SlaEscalation.id)
+    )
+    return gone + len(taken.all())
 
 
 async def take_steps(
