@@ -88,15 +88,22 @@ def declare(app: toril.Toril) -> None:
 
 
 async def keep(app: toril.Toril, interval: float = 60.0) -> None:
-    """Put the schedules in place again and again, until cancelled: a server that lost its data, or came back
-    with older ones, would otherwise have none until a worker starts.
+    """Put the schedules of queues that have none in place again, until cancelled: a server that lost its data
+    would otherwise have none until a worker starts.
+
+    Where some are left, all are left alone: while a release is rolled out, old and new workers declare
+    different ones, and the new are right.
 
     Args:
         interval: seconds between two looks.
     """
+    queues = sorted({schedule.queue for schedule in SCHEDULES})
     while True:
         await asyncio.sleep(interval)
         try:
-            await app.apply_schedules()
+            lost = [name for name in queues if not await app.queue(name).get_job_schedulers_count()]
+            if lost:
+                log.warning("schedules were lost, and are put in place again", queues=lost)
+                await app.apply_schedules(lost)
         except (toril.TorilError, OSError) as error:
             log.warning("schedules not looked at", error=str(error))

@@ -86,14 +86,14 @@ async def scan(database: Database, now: datetime, *, batch: int = BATCH) -> Scan
             done = await repository.close_due(session, now, REASON, batch)
             await _tell_closed(session, done)
         closed += len(done)
-        if len(done) < batch:
+        if not done:  # a batch that somebody else has changed a part of is no end
             break
     while True:
         async with database.transaction() as session:
             told = await repository.mark_warned(session, now, NOTICE, batch)
             await _stage_warnings(session, told)
         warned += len(told)
-        if len(told) < batch:
+        if not told:
             break
     return Scanned(closed, warned)
 
