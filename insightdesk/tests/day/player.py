@@ -188,10 +188,9 @@ class Player:
         async with asyncio.timeout(20):
             while True:
                 begun = sum(worker.begun for worker in workers)
-                for worker in workers:
-                    await worker.look()
+                await asyncio.gather(*(worker.look() for worker in workers))
                 # None of ours runs: active ones are a dead worker's, until ours take them up.
-                counts = [await worker.queue.get_job_counts() for worker in workers]
+                counts = await asyncio.gather(*(worker.queue.get_job_counts() for worker in workers))
                 orphans = sum(each["active"] for each in counts)
                 moved = await relay.run_once()
                 if not moved and not orphans and begun == sum(worker.begun for worker in workers):
@@ -201,14 +200,20 @@ class Player:
 
     async def _next_due(self) -> datetime:
         whole_hour = self.now.replace(minute=0, second=0, microsecond=0) + HOUR
-        found = [whole_hour, *(when for when, _ in self.story.deeds if when > self.now)]
-        for name in queue_limits():
-            store = app.queue(name).store
-            for job_id in await store.connection.call("ZRANGE", f"{store.keys.base}delayed", 0, -1):
-                if not job_id.startswith(b"repeat:"):
-                    score = await store.connection.call("ZSCORE", f"{store.keys.base}delayed", job_id)
-                    found.append(datetime.fromtimestamp(float(score) // 4096 / 1000, UTC) - self.ahead)
-        return min(found)
+        deeds = (when for when, _ in self.story.deeds if when > self.now)
+        delayed = await asyncio.gather(*(self._first_delayed(name) for name in queue_limits()))
+        return min(whole_hour, *deeds, *(when for when in delayed if when is not None))
+
+    async def _first_delayed(self, queue: str) -> datetime | None:
+        """When the queue's first delayed job is due, but for the next ones of its schedules."""
+        store = app.queue(queue).store
+        key = f"{store.keys.base}delayed"
+        in_order = await store.connection.call("ZRANGE", key, 0, -1)
+        first = next((job_id for job_id in in_order if not job_id.startswith(b"repeat:")), None)
+        if first is None:
+            return None
+        score = await store.connection.call("ZSCORE", key, first)
+        return datetime.fromtimestamp(float(score) // 4096 / 1000, UTC) - self.ahead
 
 
 if __name__ == "__main__":
