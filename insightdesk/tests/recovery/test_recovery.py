@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import valkey.asyncio as valkey
 from desks import Desk
-from queries import counted
+from promises import MINUTE, clocks, open_ticket
+from queries import counted, staged
 from sqlalchemy import insert, select
 
 from insightdesk.accounts import service as accounts
@@ -27,7 +28,10 @@ from insightdesk.retention import erasure
 from insightdesk.retention.models import ErasureReceipt
 from insightdesk.schedules import SCHEDULES, keep
 from insightdesk.settings import get_settings
+from insightdesk.sla import service
+from insightdesk.sla.models import Metric
 from insightdesk.tickets import service as tickets
+from insightdesk.tickets.models import Priority
 from insightdesk.tickets.schemas import MessageInput, TicketInput
 from insightdesk.worker import app
 from toril import outbox, testing
@@ -184,6 +188,30 @@ async def test_an_erasure_whose_job_is_lost_is_completed(desk: Desk, queues: tes
     assert await erasure.recover(database(), clock.now() + HOUR) == 0
 
 
+async def test_clocks_follow_a_change_whose_job_is_lost(desk: Desk, queues: testing.Manual) -> None:
+    now = clock.now()
+    ticket = await open_ticket(desk, now)
+    async with transaction() as session:
+        await service.set_target(
+            session, desk.organization_id, Priority.NORMAL, first_response_minutes=30, resolution_minutes=90
+        )
+    await lose_everything()
+
+    async def recomputing() -> int:
+        return len(await staged("recompute", organizationId=desk.organization_id))
+
+    await service.recover(database(), clock.now())
+    assert await recomputing() == 0  # it may be on its way
+    for _ in range(2):
+        await service.recover(database(), clock.now() + HOUR)
+        assert await recomputing() == 1
+    await relay()
+    await queues.drain(["sla-check"])
+    assert (await clocks(ticket))[Metric.RESOLUTION].due_at == now + 90 * MINUTE
+    await service.recover(database(), clock.now() + 3 * HOUR)
+    assert await recomputing() == 0
+
+
 async def queued_mails(desk: Desk, count: int, at: datetime) -> None:
     rows = [
         {
@@ -220,7 +248,7 @@ async def test_the_job_tells_what_it_found(
     monkeypatch.setattr(clock, "now", lambda: later)
     found = await recover_lost_jobs()
     assert found["mails"] >= 1  # other tests' mails lie there too
-    assert found.keys() == {"mails", "exports", "erasures"}
+    assert found.keys() == {"mails", "exports", "erasures", "promises"}
     assert (await recover_lost_jobs())["mails"] == 0
 
 

@@ -11,6 +11,7 @@ from insightdesk.jobs import LOW, app
 from insightdesk.kit import clock
 from insightdesk.reports.exports import service as exports
 from insightdesk.retention import erasure
+from insightdesk.sla import service as sla
 
 log = structlog.get_logger(__name__)
 
@@ -30,6 +31,7 @@ async def recover_lost_jobs() -> dict[str, int]:
         "mails": await email.recover(database(), now),
         "exports": await exports.recover(database(), now),
         "erasures": await erasure.recover(database(), now),
+        "promises": await sla.recover(database(), now),
     }
     if any(found.values()):
         log.warning("jobs were lost, and are staged again", **found)

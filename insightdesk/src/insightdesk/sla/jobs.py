@@ -10,6 +10,7 @@ from insightdesk.jobs import HIGH, app
 from insightdesk.kit import clock
 from insightdesk.sla import scan as scanning
 from insightdesk.sla import service, staging
+from insightdesk.sla.changes import rules_followed
 from insightdesk.sla.models import Metric
 
 log = structlog.get_logger(__name__)
@@ -69,6 +70,9 @@ async def scan_sla() -> dict[str, int]:
 )
 async def recompute_sla(organization_id: str) -> dict[str, int]:
     """Lets an organization's clocks follow its changed policies, calendars and steps."""
-    moved = await scanning.recompute(database(), organization_id, clock.now())
+    now = clock.now()
+    moved = await scanning.recompute(database(), organization_id, now)
+    async with transaction() as session:
+        await rules_followed(session, organization_id, now)
     log.info("SLA clocks recomputed", organization=organization_id, moved=moved)
     return {"moved": moved}

@@ -70,6 +70,22 @@ class SlaPolicy(Owned, Base):
     changed_at: Mapped[datetime]
 
 
+class SlaChange(Base):
+    """That an organization's rules were changed, and not all of its clocks follow yet; gone once they do.
+
+    Attributes:
+        looked_for_at: when somebody last saw to it that a job is there for it.
+    """
+
+    __tablename__ = "sla_changes"
+
+    organization_id: Mapped[str] = mapped_column(
+        ForeignKey("organizations.id", ondelete="CASCADE"), primary_key=True
+    )
+    changed_at: Mapped[datetime]
+    looked_for_at: Mapped[datetime]
+
+
 class SlaTarget(Owned, Base):
     """A policy's targets for one priority. Fractions of a minute are allowed; None promises nothing."""
 

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from insightdesk.sla import deadlines, movement, opening, repository, rules, watch
 from insightdesk.sla.attainment import Attainment, attainment
+from insightdesk.sla.changes import recover
 from insightdesk.sla.models import Metric, SlaBreach, SlaClock
 from insightdesk.sla.policies import create_default_policy, set_target
 from insightdesk.sla.rules import Promise
@@ -30,6 +31,7 @@ __all__ = [
     "list_breaches",
     "open_clocks",
     "pause",
+    "recover",
     "reopen",
     "resume",
     "retarget",

@@ -23,3 +23,8 @@ def upgrade() -> None:
         ["looked_for_at", "id"],
         postgresql_where=sa.text("state IN ('queued', 'sending')"),
     )
+
+
+def downgrade() -> None:
+    op.drop_index("ix_deliveries_unsent", table_name="deliveries")
+    op.drop_column("deliveries", "looked_for_at")
