@@ -328,7 +328,7 @@ async def test_tags_are_for_staff_and_stay_within_bounds(
 async def test_a_batch_is_closed_by_its_places_whatever_the_planner_believes(
     desk: Desk, now: datetime
 ) -> None:
-    """After a mass change the statistics know of no resolved ticket, and a search for ids goes through all."""
+    """After a mass change the statistics know of no resolved ticket: a search for ids goes through all."""
     await resolved_tickets(desk, now - 8 * DAY, 3000)
     statements: list[tuple[str, Any]] = []
 

@@ -10,6 +10,7 @@ from sqlalchemy import (
     ColumnElement,
     DateTime,
     Interval,
+    and_,
     case,
     func,
     literal,
@@ -71,8 +72,8 @@ def _first(limit: int, *conditions: ColumnElement[bool]) -> ColumnElement[bool]:
     """These tickets are meant: the first that may close by themselves and fit, by when they were resolved,
     locked.
 
-    By their places: after a mass change the planner believes that hardly any ticket is resolved, and would
-    look for each id among all that are.
+    By their places alone: after a mass change the planner believes that hardly any ticket is resolved, and
+    would look for each among all that are. What fits when it is locked is not looked at again.
     """
     place: ColumnElement[object] = literal_column("tickets.ctid")
     found = (
@@ -100,7 +101,7 @@ async def close_due(session: AsyncSession, now: datetime, reason: str, limit: in
 
 async def close_one(session: AsyncSession, ticket_id: str, now: datetime, reason: str) -> Sequence[Touched]:
     """Close this ticket if it is resolved and not exempt."""
-    return await _close(session, Ticket.id == ticket_id, now, reason)
+    return await _close(session, and_(Ticket.id == ticket_id, AUTO_CLOSABLE), now, reason)
 
 
 async def _close(
@@ -108,7 +109,7 @@ async def _close(
 ) -> Sequence[Touched]:
     rows = await session.execute(
         update(Ticket)
-        .where(which, AUTO_CLOSABLE)
+        .where(which)
         .values(status=TicketStatus.CLOSED, closed_at=now, closed_reason=reason, updated_at=now)
         .returning(Ticket.id, Ticket.customer_id, Ticket.assignee_id)
         .execution_options(synchronize_session=False)
@@ -132,7 +133,7 @@ async def mark_warned(
     )
     rows = await session.execute(
         update(Ticket)
-        .where(due, AUTO_CLOSABLE)
+        .where(due)
         .values(close_warned_at=now)
         .returning(Ticket.id, Ticket.customer_id, Ticket.assignee_id)
         .execution_options(synchronize_session=False)
