@@ -8,7 +8,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -23,12 +23,10 @@ Settings = dict[str, str]
 
 
 @asynccontextmanager
-async def process(
-    *arguments: str, program: Sequence[str] = ("-m", "insightdesk"), **settings: str
-) -> AsyncIterator[asyncio.subprocess.Process]:
+async def process(*arguments: str, **settings: str) -> AsyncIterator[asyncio.subprocess.Process]:
     started = await asyncio.create_subprocess_exec(
-        sys.executable, *program, *arguments,
-        env={**os.environ, **settings}, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        sys.executable, "-m", "insightdesk", *arguments,
+        env={**os.environ, **settings}, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     try:
         yield started
@@ -143,21 +141,3 @@ async def test_a_worker_answers_probes_until_it_ends(
         worker.send_signal(signal.SIGTERM)
         assert await asyncio.wait_for(worker.wait(), 30) == 0
     assert not file.exists()
-
-
-@pytest.mark.slow
-async def test_a_worker_ends_though_a_handler_swallows_its_cancellation(
-    desk: Desk, database_url: str, valkey_url: str
-) -> None:
-    settings: Settings = {"INSIGHTDESK_DATABASE_URL": database_url, "INSIGHTDESK_DRAIN_SECONDS": "1"}
-    program = (str(Path(__file__).parent / "stubborn.py"),)
-    async with (
-        toril.Queue("cleanup", valkey_url) as queue,
-        process("worker", program=program, **settings) as worker,
-    ):
-        job = await queue.add("stubborn")
-        assert worker.stdout is not None
-        assert await asyncio.wait_for(worker.stdout.readline(), 60) == b"stubborn\n"
-        worker.send_signal(signal.SIGTERM)
-        assert await asyncio.wait_for(worker.wait(), 20) == 75
-        await job.remove()
