@@ -202,7 +202,7 @@ class Player:
         whole_hour = self.now.replace(minute=0, second=0, microsecond=0) + HOUR
         deeds = (when for when, _ in self.story.deeds if when > self.now)
         delayed = await asyncio.gather(*(self._first_delayed(name) for name in queue_limits()))
-        return min(whole_hour, *deeds, *(when for when in delayed if when is not None))
+        return min([whole_hour, *deeds, *(when for when in delayed if when is not None)])
 
     async def _first_delayed(self, queue: str) -> datetime | None:
         """When the queue's first delayed job is due, but for the next ones of its schedules."""
