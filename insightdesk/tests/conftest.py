@@ -95,8 +95,9 @@ def valkey_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 async def db(database_url: str) -> AsyncIterator[None]:
-    """The database, with connections that end with the test's event loop."""
+    """The database and the app's queues, with connections that end with the test's event loop."""
     yield
+    await jobs.app.close()
     await close_emitter()
     await close_database()
 

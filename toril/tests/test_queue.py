@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 
 import pytest
 
@@ -204,3 +206,27 @@ async def test_pages_and_states(queue: toril.Queue) -> None:
 
 
 async def _nothing(job: toril.Job) -> None: ...
+
+
+TWO_LOOPS = """
+import asyncio, sys
+import toril
+
+queue = toril.Queue(sys.argv[2], sys.argv[1])
+
+async def goes_on():
+    async with asyncio.timeout(10), queue:
+        await queue.add("x")
+        print((await queue.get_job_counts())["waiting"])
+
+asyncio.run(queue.add("x"))
+asyncio.run(goes_on())
+"""
+
+
+async def test_a_queue_that_was_left_open_goes_on_in_another_event_loop(queue: toril.Queue) -> None:
+    command = [sys.executable, "-c", TWO_LOOPS, queue.url, queue.name]
+    done = await asyncio.to_thread(
+        subprocess.run, command, capture_output=True, text=True, timeout=30, check=False
+    )
+    assert (done.stdout, done.returncode) == ("2\n", 0), done.stderr

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 import valkey.asyncio as valkey
+from databases import migrated_database
 from desks import Desk
 from promises import MINUTE, clocks, open_ticket
 from queries import counted, staged
@@ -39,6 +40,13 @@ from toril import outbox, testing
 pytestmark = pytest.mark.usefixtures("quiet_database")
 
 HOUR = timedelta(hours=1)
+
+
+@pytest.fixture(scope="module")
+def quiet_database_url(postgres_url: str) -> Iterator[str]:
+    """A database of this module's own: what other tests have left there unsent would be found too."""
+    with migrated_database(postgres_url) as url:
+        yield url
 
 
 @pytest.fixture

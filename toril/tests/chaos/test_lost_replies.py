@@ -159,11 +159,16 @@ WORKERS = {
 """What a worker asks for by itself."""
 ELSEWHERE = {
     "begin_clock": "the moved clock of tests",
+    "explain_job": "reads only",
+    "find_events": "reads only",
     "find_held": "asked for after a lost answer only: test_jobs_whose_fetch_was_not_heard_of_are_handed_back",
+    "keep_history": "a dashboard's; a minute that stands is not written again",
     "move_clock": "the moved clock of tests",
     "read_ends": "asked for by who waits: test_wait_hanging_through_a_restart",
     "read_events": "asked for by who listens: test_a_reader_lives_through_a_restart",
     "restore_scheduler": "asked for after a loss only: test_a_lost_answer_restores_a_schedule_once",
+    "scan_jobs": "reads only",
+    "survey": "reads only",
 }
 
 

@@ -38,7 +38,7 @@ def is_gone(pid: int) -> bool:
     """Whether no process of this id runs any more (one that nobody has waited for is gone too)."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # the latter between opening and reading
         return True
     return stat.rpartition(")")[2].split()[0] == "Z"
 

@@ -138,6 +138,11 @@ class Channel(asyncio.Protocol):
         if self._retired and not waiting:
             self.close()
 
+    @property
+    def usable(self) -> bool:
+        """Whether a call can be made: it is not closed, and nor is the event loop that reads the answers."""
+        return not (self.closed or self._loop.is_closed())
+
     def connection_lost(self, exc: Exception | None) -> None:
         reason = f": {exc}" if exc else ""
         self.close(ConnectionFailed(f"connection to the server lost{reason}", undecided=True))

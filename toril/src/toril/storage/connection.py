@@ -80,7 +80,7 @@ class Connection:
         while True:
             live = self._live
             try:
-                if live is None or live.channel.closed:
+                if live is None or not live.channel.usable:
                     live = await self._open()
             except ConnectionFailed as error:
                 if self._closed or not self._routes.several:
@@ -104,7 +104,7 @@ class Connection:
         The answer goes into `sink`, an error too; `refusal` tells what becomes of one that is the server's.
         """
         live = self._live
-        if live is None or live.channel.closed:
+        if live is None or not live.channel.usable:
             return False
         live.channel.post(args, CALL_TIMEOUT, sink)
         return True
@@ -167,7 +167,8 @@ class Connection:
         lost, self._live = self._live, None
         if lost is not None:
             self.reconnects += 1
-            logger.warning("connection %s is made anew: %s", self._name, lost.channel.reason)
+            reason = lost.channel.reason or "its event loop was closed"
+            logger.warning("connection %s is made anew: %s", self._name, reason)
         found = await inquire(self._routes, self._routes.locate())
         return await connect(self._routes, found[0], self._name)
 
@@ -178,8 +179,9 @@ class Connection:
             self._opening.cancel()
             await asyncio.wait([self._opening])
         for channel in (*self._retired, *((self._live.channel,) if self._live else ())):
-            channel.close()
-            await channel.gone.wait()
+            if channel.usable or channel.closed:
+                channel.close()
+                await channel.gone.wait()
 
 
 async def _exchange(live: _Live, args: Command, timeout: float, replicas: Replicas | None) -> Reply:
