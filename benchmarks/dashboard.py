@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Sequence
 from importlib import resources
+from typing import Unpack
 
 import httpx
 import uvloop
@@ -63,9 +64,9 @@ async def fill(url: str, jobs: int) -> None:
             await queue.add_many([_job(n, **options) for n in range(start, min(start + CHUNK, jobs))])
 
 
-def _job(number: int, **options: object) -> toril.NewJob:
+def _job(number: int, **options: Unpack[toril.JobKeywords]) -> toril.NewJob:
     data = {"userId": f"u{number}", "organizationId": f"o{number % 97}", "text": "x" * 60}
-    return toril.NewJob("export", data, **options)  # type: ignore[arg-type]
+    return toril.NewJob("export", data, **options)
 
 
 def paths(jobs: int, waiting: int) -> dict[str, str]:

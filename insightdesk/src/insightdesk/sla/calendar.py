@@ -25,6 +25,10 @@ LONGEST = timedelta(days=7_305)
 """Nothing is looked for further away than 20 years."""
 
 
+class UnknownPlace(ValueError):
+    """The package of holidays knows no such country or subdivision."""
+
+
 class NeverReached(ValueError):
     """The calendar does not have that much working time within 20 years."""
 
@@ -159,11 +163,14 @@ def public_holidays(country: str, subdivision: str | None, year: int) -> frozens
     """The public holidays of a year.
 
     Raises:
-        NotImplementedError: The package knows no such country or subdivision.
+        UnknownPlace: The package knows no such country or subdivision.
     """
     if country not in _countries():  # else the package looks for a module of that name
-        raise NotImplementedError(f"no country {country!r}")
-    return frozenset(holidays.country_holidays(country, subdiv=subdivision, years=year))
+        raise UnknownPlace(f"no country {country!r}")
+    try:
+        return frozenset(holidays.country_holidays(country, subdiv=subdivision, years=year))
+    except NotImplementedError as error:  # its word for a subdivision that it does not know
+        raise UnknownPlace(str(error)) from error
 
 
 @lru_cache(maxsize=1)

@@ -11,7 +11,7 @@ from zoneinfo import available_timezones
 from pydantic import Field, field_validator, model_validator
 
 from insightdesk.kit.schema import Input, Schema
-from insightdesk.sla.calendar import Opening, public_holidays
+from insightdesk.sla.calendar import Opening, UnknownPlace, public_holidays
 from insightdesk.sla.escalation import MOST
 from insightdesk.sla.models import EscalationAction, Metric
 from insightdesk.tickets.models import Priority
@@ -140,7 +140,7 @@ class CalendarInput(Input):
         if self.country is not None:
             try:
                 public_holidays(self.country, self.subdivision, 2026)
-            except NotImplementedError:
+            except UnknownPlace:
                 raise ValueError("country, subdivision: their public holidays are not known") from None
         return self
 

@@ -161,10 +161,14 @@ async def job_view(organization_id: str, queue_name: str, job_id: str) -> JobVie
 
 
 async def _owners(jobs: Sequence[toril.Job]) -> list[str | None]:
-    payloads = [readable_or(lambda job=job: job.data, None) for job in jobs]  # type: ignore[misc]
+    payloads = [_payload(job) for job in jobs]
     with everyone():  # whose a job is can only be said by who sees all
         async with transaction() as session:
             return await organizations_of(session, payloads)
+
+
+def _payload(job: toril.Job) -> toril.Json:
+    return readable_or(lambda: job.data, None)
 
 
 async def _patient(look: Awaitable[T]) -> T:
@@ -177,7 +181,7 @@ async def _patient(look: Awaitable[T]) -> T:
 
 def _view(job: toril.Job, state: str, lines: Sequence[str] = ()) -> JobView:
     declared = declared_fields(job.queue, job.name)
-    payload = readable_or(lambda: job.data, None)
+    payload = _payload(job)
     private = private_texts(payload, declared)
     traces = readable_or(lambda: job.stacktrace, None) or []
     error = job.failed_reason
